@@ -21,7 +21,7 @@ from hoigen.core.clip import Frames, Sampling
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.models.experts.call import Answer, Request, call_key
 from hoigen.models.experts.chat import pictures, wire
-from hoigen.models.experts.chat.client import LONGEST_RETRY_AFTER
+from hoigen.models.experts.chat.client import LONGEST_RETRY_AFTER, Reply
 from hoigen.models.experts.chat_server import ChatServer
 from hoigen.recipe.build import build
 
@@ -714,9 +714,93 @@ def test_how_likely_a_value_was_stands_beside_the_answer() -> None:
         assert "logprobs" not in server.chats[-1]
 
 
+OTHERS = [
+    [5],
+    "yes",
+    {"token": "yes"},
+    [{"token": "yes", "logprob": -(10**400)}],
+    [{"token": "yes", "logprob": math.nan}],
+]
+
+
 @pytest.mark.parametrize(
-    "odd", [None, {"content": None}, {"content": [3]}, {"content": [{"token": None}]}, tokens(("x", {}))]
+    "odd",
+    [None, {"content": None}, {"content": [3]}, {"content": [{"token": None}]}, tokens(("x", {}))]
+    + [{"content": [{"token": '"interaction": "'}, {"token": "yes", "top_logprobs": each}]} for each in OTHERS],
 )
 def test_odd_likelihoods_are_none(odd: Any) -> None:
     request = Request(text="Is it?", schema=Judged, likely="interaction")
     assert wire.likelihoods({"choices": [{"logprobs": odd}]}, request) == {}
+
+
+def test_likelihoods_of_a_long_answer_take_no_time() -> None:
+    request = Request(text="Is it?", schema=Judged, likely="interaction")
+    told = tokens(
+        *[("word ", {"x": 0.0})] * 16_000, ('"interaction"', {}), (" :\n", {}), ('"', {}), ("yes", {"yes": -1.0})
+    )
+    began = time.process_time()
+    assert wire.likelihoods({"choices": [{"logprobs": told}]}, request) == {"yes": 1.0, "no": 0.0}
+    assert time.process_time() - began < 1, "4.5 s where each token looks through all before it"
+
+
+# what servers say of too much
+
+
+@pytest.mark.parametrize(
+    ("said", "most"),
+    [
+        ("We limit requests to a single image", 1),
+        ("Only one image is supported", 1),
+        ("Too many images… supports only a single image", 1),
+        ("You uploaded 8 images. But one message can have 4 images at most.", 4),
+        ("Too many images and documents: 8 + 0 > 5", 5),
+        ("too many images. Max is 1.", 1),
+        ("number of images (8) exceeds the maximum (4)", 4),
+        ("Too many images: got 8, the limit is four", 4),
+        ("This model does not support more than two images", 2),
+        ("The maximum number of images is 5.", 5),
+        ("images exceed the limit of 4", 4),
+        ("At most 6 image(s) may be provided in one request.", 6),
+        ("multiple images are not supported by this model", 1),
+        ("this model does not support multiple images", 1),
+        ("At most 0 image(s) may be provided", 0),
+        ("the image exceeds 5 MB maximum: 5316852 bytes > 5242880 bytes", None),
+        ("images exceed the limit of 20 MB", None),
+        ("expected 2 placeholders but only 1 image was found", None),
+        ("image dimensions exceed max allowed size for many-image requests: 2000 pixels", None),
+        ("This model does not support images", None),
+    ],
+)
+def test_how_many_pictures_a_server_takes_by_its_words(said: str, most: int | None) -> None:
+    assert wire.most_pictures(said) == most
+    found = wire.read(Reply(500, {"error": {"message": said}}))
+    assert isinstance(found, wire.Fault)
+    assert (found.action, found.most) == ("fewer", most) or not most
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "more", "action", "share"),
+    [
+        (
+            400,
+            "the request exceeds the available context size...",
+            {"n_prompt_tokens": 9000, "n_ctx": 4096},
+            "fewer",
+            0.41,
+        ),
+        (400, "the request exceeds the available context size", {}, "fewer", 0.5),
+        (400, "Error code: 400 - too many tokens, 9000 of 4096", {}, "fewer", 0.41),
+        (400, "maximum context length is 4096, you requested 9000 tokens (8000 + 1000)", {}, "fewer", 0.41),
+        (400, "Input is too long for requested model.", {}, "fewer", 0.5),
+        (400, "Too many images", {}, "fewer", 0.5),
+        (400, "messages: unexpected system role", {}, "join", 1.0),
+        (500, "image input is not supported", {}, "shut", 1.0),
+        (429, "Rate limit: at most 10 images per minute", {}, "slower", 1.0),
+    ],
+)
+def test_what_is_done_about_what_does_not_fit(
+    status: int, said: str, more: dict[str, Any], action: str, share: float
+) -> None:
+    found = wire.read(Reply(status, {"error": {"code": status, "message": said, **more}}))
+    assert isinstance(found, wire.Fault)
+    assert (found.action, found.share) == (action, pytest.approx(share, abs=0.01))

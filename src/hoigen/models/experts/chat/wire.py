@@ -55,7 +55,7 @@ PAGE_HEAD = 4000
 """Characters of a web page in which its title is looked for, and of a server's error in which words are."""
 PAGE = re.compile(r"\s*<(!doctype html|html)", re.I)
 NO_PICTURES = re.compile(
-    r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal|at most 0 (image|video)"
+    r"(image|video|vision|multi-?modal)s? (input )?(is|are) not supported|not a multi-?modal"
     r"|(not|n't) support (image|video|vision|multi-?modal)",
     re.I,
 )
@@ -63,21 +63,56 @@ NO_PICTURES = re.compile(
 NO_LIKELIHOOD = re.compile(r"log_?prob", re.I)
 NO_SYSTEM = re.compile(
     r"system[ _-]?(role|message|prompt|instruction)s?\b.{0,40}(not|un|n't) ?(supported|allowed|enabled|valid|accepted)|"
-    r"(not|n't) support.{0,30}system|roles? must alternate|only user and assistant roles|unexpected role.{0,20}system|"
-    r"invalid role.{0,20}system|developer instruction is not enabled",
+    r"(not|n't) support.{0,30}system|roles? must alternate|only user and assistant roles|"
+    r"unexpected (role.{0,20}system|system role)|invalid role.{0,20}system|developer instruction is not enabled",
     re.I | re.S,
 )
+TEENS = ("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen")
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", *TEENS)
+"""As servers write how many pictures they take; and `single`."""
+_WORD = rf"(?:single|{'|'.join(NUMBERS)})\b"
+_SEEN = r"(?:image|picture|photo|video|frame)"
+_MOST = (
+    r"(?:at most|up to|(?:no|not) more than|limit\w{0,3}(?: requests?| prompts?| messages?)?(?: to| of| is|:)?|"
+    r"max(?:imum)?(?: of| is|:)?|only(?: (?:support|accept|allow|take|handle|process|include|have|use)\w{0,2})?)"
+)
+_NO_UNIT = r"(?!\d|[.,x×]\d|\W?(?:[kmg]i?b|bytes?|pixels?|px|s|sec\w*|tokens?|megap\w*|%)(?![a-z]))"
 TOO_MANY = re.compile(
-    r"at most (\d+) (?:image|picture|video|photo)|"
-    r"(?:maximum|limit|max)\w{0,20} (?:number )?of (?:images|pictures)\D{0,40}(\d+)",
+    rf"{_MOST} (?:a |an |the )?(?P<a>\d{{1,6}}|{_WORD})[ -](?:input |reference )?{_SEEN}"
+    r"(?!s?(?:\(s\))? (?:was|were|found|given|got|has been|have been))|"
+    rf"\b(?P<b>\d{{1,6}}|{_WORD})[ -](?:input )?{_SEEN}s?(?:\(s\))? (?:inputs? )?"
+    r"(?:at most|max|or (?:fewer|less)|only|per \w{1,20} (?:is|are) (?:supported|allowed))|"
+    rf"(?:more than|over|beyond) (?P<c>\d{{1,6}}|{_WORD}) (?:input )?{_SEEN}s?(?:\(s\))? "
+    r"(?:(?:is|are) not|isn't|aren't|cannot|can't|(?:is|are) un)|"
+    rf"(?:not|n't) (?:support|accept|allow|take|handle)\w{{0,3}} more than (?P<d>\d{{1,6}}|{_WORD}) (?:input )?{_SEEN}|"
+    rf"(?:(?:too many|number of|count of) (?:input )?{_SEEN}s?|{_SEEN}s? (?:count|(?=limit|exceed))).{{0,80}}?"
+    r"(?:>|exceed|limit|max|only|at most|up to|support|allow)"
+    rf"(?:\D{{0,24}}?(?P<e>\d{{1,6}}){_NO_UNIT}|\w{{0,8}}\W{{0,3}}(?:is |of |to |a ){{0,2}}(?P<f>{_WORD}))|"
+    rf"(?:maximum|limit|max)\w{{0,20}} (?:number )?of {_SEEN}s\D{{0,40}}(?P<g>\d{{1,6}}){_NO_UNIT}",
+    re.I | re.S,
+)
+"""How many pictures may be shown, in the words of servers."""
+ONLY_ONE = re.compile(
+    rf"(?:multiple|several|many) (?:input )?{_SEEN}s?(?: inputs?)? (?:(?:is|are) (?:not|un)|isn't|aren't|not )|"
+    rf"(?:not|n't) (?:support|accept|allow|take|handle)\w{{0,3}} (?:multiple|several|multi-?) ?(?:input )?{_SEEN}",
     re.I,
 )
+SO_MANY = re.compile(rf"too many (?:\w{{1,20}} )?{_SEEN}", re.I)
+"""Too many, and no word of how many may be."""
+RATE = re.compile(r"\b(?:per|an?|each|every) (?:second|minute|hour|day|month)\b|rate.?limit", re.I)
+"""What is too much within some time is no matter of one question."""
 TOO_LONG = re.compile(
     r"(maximum|available|max\w{0,20}) (model |sequence )?(context|length|position)|context[ _-]?(length|size|window)|"
-    r"prompt is too long|too many (input )?tokens|longer than the maximum|exceed\w{0,10} .{0,40}(context|token|length)",
+    r"(prompt|input) is too long|too many (input )?tokens|longer than the maximum|"
+    r"exceed\w{0,10} .{0,40}(context|token|length)",
     re.I,
 )
 """The question with its pictures does not fit."""
+ROOM = re.compile(r"(?:maximum|available|max\w{0,20}|limit|context|window|n_ctx)\D{0,60}(\d{3,7})\b", re.I)
+ROOM_FIELDS = ("n_ctx", "n_ctx_slot", "max_model_len", "max_context_length", "context_length", "context_window")
+ASKED_FIELDS = ("n_prompt_tokens", "prompt_tokens", "num_prompt_tokens", "input_tokens", "n_tokens", "num_tokens")
+"""Where a server gives how many tokens it takes, and how many there were, as numbers."""
+STATUS_IN_WORDS = re.compile(r"(?:code|status|http)\W{0,3}\d{3}\b", re.I)
 RETRIED = frozenset((408, 409, 425))
 OVERLOADED = frozenset((429, 503, 529))
 SHUT = frozenset((301, 302, 303, 307, 308, 401, 402, 403, 404))
@@ -240,12 +275,13 @@ def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: 
         return Fault("untold", reason)
     if NO_SYSTEM.search(said):
         return Fault("join", reason)
-    if (many := TOO_MANY.search(said)) and int(many.group(1) or many.group(2)):
-        return Fault("fewer", reason, most=int(many.group(1) or many.group(2)))
+    if not RATE.search(said):
+        if (most := most_pictures(said)) is not None:
+            return Fault("fewer", reason, most=most) if most else Fault("shut", reason)
+        if SO_MANY.search(said):
+            return Fault("fewer", reason, share=0.5)
     if TOO_LONG.search(said):
-        sizes = sorted(int(number) for number in re.findall(r"\b\d{3,7}\b", f"{said} {error}"))
-        told = 0.9 * sizes[0] / sizes[-1] if len(sizes) > 1 else 0.5
-        return Fault("fewer", reason, share=min(0.5, told))
+        return Fault("fewer", reason, share=min(0.5, _share(said, error, reply.body)))
     if status in SHUT or (status == 429 and NO_MONEY.search(code)) or NO_PICTURES.search(said):
         return Fault("shut", reason)
     if status in OVERLOADED:
@@ -255,6 +291,35 @@ def _fault(status: int, error: Mapping[str, Any], reply: Reply, asked_for_json: 
     if asked_for_json and NO_SCHEMA.search(said):
         return Fault("plainer", reason, one_schema=bool(BAD_SCHEMA.search(said)))
     return Fault("stop", reason)
+
+
+def most_pictures(said: str) -> int | None:
+    """How many pictures a server takes by its own words; None where they do not tell it."""
+    if ONLY_ONE.search(said):
+        return 1
+    if (found := TOO_MANY.search(said)) is None:
+        return None
+    word = next(group for group in found.groups() if group is not None).lower()
+    return int(word) if word.isdigit() else 1 if word == "single" else NUMBERS.index(word)
+
+
+def _share(said: str, error: Mapping[str, Any], body: Any) -> float:
+    """Of a question that is too long, how much of its pictures may stay, with some room left; half where nothing tells
+    how long it is. A status is no length."""
+    places = [error, body] if isinstance(body, Mapping) else [error]
+    lengths = [
+        [place[name] for place in places for name in names if type(place.get(name)) is int and place[name] > 0]
+        for names in (ROOM_FIELDS, ASKED_FIELDS)
+    ]
+    if all(lengths):
+        return 0.9 * float(min(lengths[0]) / max(lengths[1]))
+    told = STATUS_IN_WORDS.sub("", said)
+    sizes = sorted(int(number) for number in re.findall(r"\b\d{3,7}\b", told))
+    if len(sizes) < 2:
+        return 0.5
+    room = ROOM.search(told)
+    fits = int(room[1]) if room and int(room[1]) < sizes[-1] else sizes[0]
+    return 0.9 * fits / sizes[-1]
 
 
 def likelihoods(completion: Any, request: Request) -> dict[str, float]:
@@ -269,21 +334,40 @@ def likelihoods(completion: Any, request: Request) -> dict[str, float]:
     first = choices[0] if isinstance(choices, list) and choices else None
     told = first.get("logprobs") if isinstance(first, Mapping) else None
     tokens = told.get("content") if isinstance(told, Mapping) else None
+    if not isinstance(tokens, list) or not all(isinstance(token, Mapping) for token in tokens):
+        return {}
     values = (request.json_schema or {}).get("properties", {}).get(request.likely, {}).get("enum", [])
-    before = ""
-    for token in tokens if isinstance(tokens, list) else []:
-        if not isinstance(token, Mapping):
-            return {}
-        if re.search(rf'"{request.likely}"\s*:\s*"?\Z', before):
-            found = dict.fromkeys(values, 0.0)
-            for other in token.get("top_logprobs") or ():
-                start, weight = str(other.get("token", "")).strip().strip('"'), other.get("logprob")
-                for value in values if start and isinstance(weight, int | float) else ():
-                    found[value] += math.exp(min(0.0, weight)) if value.startswith(start) else 0.0
+    words = [str(token.get("token", "")) for token in tokens]
+    begins: set[int] = set()  # where in the text a value of the field begins, its quotation mark before or behind
+    for name in re.finditer(rf'"{re.escape(request.likely)}"\s*:(\s*"?)', "".join(words)):
+        begins.update(range(name.start(1), name.end() + 1))
+    at = 0
+    for token, word in zip(tokens, words, strict=True):
+        if at in begins:
+            found = _shares(token.get("top_logprobs"), values)
             if total := sum(found.values()):
                 return {value: share / total for value, share in found.items()}
-        before += str(token.get("token", ""))
+        at += len(word)
     return {}
+
+
+def _shares(others: Any, values: Sequence[str]) -> dict[str, float]:
+    """value -> sum of the likelihoods of the tokens that it begins with; {} where the server wrote something else."""
+    found = dict.fromkeys(values, 0.0)
+    for other in others if isinstance(others, list) else ():
+        token, weight = (other.get("token"), other.get("logprob")) if isinstance(other, Mapping) else (None, None)
+        if not isinstance(token, str) or not isinstance(weight, int | float):
+            return {}
+        try:
+            share = math.exp(min(0.0, weight))
+        except OverflowError:
+            return {}
+        if math.isnan(weight) or weight == math.inf:
+            return {}
+        start = token.strip().strip('"')
+        for value in values if start else ():
+            found[value] += share if value.startswith(start) else 0.0
+    return found
 
 
 def answer_of(completion: Mapping[str, Any]) -> Answer:
