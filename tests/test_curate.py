@@ -249,13 +249,16 @@ def test_a_video_that_was_moved_is_no_copy_of_itself(
     shutil.copy(tiny_video, folder / "a.mp4")
     for name in ("a.mp4", "c.mp4"):
         (folder / "a.mp4").rename(folder / name)
-        hoigen.curate(
+        funnel = hoigen.curate(
             videos=folder, run=tmp_path / "run", measures=["metadata"], shots="none", report=False, quiet=True
         )
     run = Run(tmp_path / "run")
     rows = connect(run, steps_of(run)[1]).execute("select uri, state from decided").fetchall()
     assert (str(folder / "c.mp4"), "kept") in rows
-    assert "1 video has changed or are gone" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 video has changed or are gone" in said
+    told = f"1 video of {run.path} is no longer in the list, and stays in the run"
+    assert said.count(told) == str(funnel).count(told) == 1
 
 
 def test_a_video_whose_name_is_not_utf8_is_read(tmp_path: Path, tiny_video: Path) -> None:

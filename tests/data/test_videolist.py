@@ -79,6 +79,11 @@ def test_only_what_is_new_is_added_and_at_the_end(tmp_path: Path) -> None:
         ("b.mp4", None, None),
     ]
     assert write_or_extend(path, []) == 0, "what was measured is not forgotten"
+    gone: list[int] = []
+    write_or_extend(path, [Source("b.mp4"), Source("new.mp4")], gone.append)
+    assert gone == [4], "of a row that is there twice one"
+    write_or_extend(path, [Source(row["uri"], row["start"], row["end"]) for row in rows_of(path)], gone.append)
+    assert gone == [4]
     assert [entry.name for entry in tmp_path.iterdir() if entry.suffix != ""] == ["videos.parquet"]
 
 

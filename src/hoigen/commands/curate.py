@@ -164,7 +164,7 @@ def carry_out(
         cluster=asked.cluster,
     )
     with held(run, mine):
-        steps, fresh = _begun(asked, quiet=quiet, listed=rank is not None, part=mine.of > 1)
+        steps, fresh, told = _begun(asked, quiet=quiet, listed=rank is not None, part=mine.of > 1)
         make_clips(
             run,
             recipe.shots,
@@ -185,7 +185,8 @@ def carry_out(
             steps = came.steps
             write_run_file(run, recipe, steps, part=mine.of > 1)
             barrier = score_clips(run, steps, *how, models_present=True, retry=retry)
-        return _finish(run, with_rules(steps, recipe.keep), barrier, recipe.report)
+        funnel = _finish(run, with_rules(steps, recipe.keep), barrier, recipe.report)
+        return replace(funnel, told=(*funnel.told, *told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,7 @@ def _checked(recipe: Recipe, beside: Path | None, trust: Sequence[str | Path] | 
     return _Asked(recipe, Run(Path(recipe.run)), measured_keep(recipe.keep), steps, cluster_of(recipe.executor))
 
 
-def _begun(asked: _Asked, *, quiet: bool, listed: bool, part: bool) -> tuple[tuple[Step, ...], bool]:
+def _begun(asked: _Asked, *, quiet: bool, listed: bool, part: bool) -> tuple[tuple[Step, ...], bool, list[str]]:
     """Writes the list of videos and run.yaml.
 
     Args:
@@ -267,31 +268,39 @@ def _begun(asked: _Asked, *, quiet: bool, listed: bool, part: bool) -> tuple[tup
         listed: the list is there and stays.
         part: this process is one of several, and run.yaml keeps what it says of how to work.
 
-    Returns the steps, and whether the run is new: then all model files are here.
+    Returns the steps; whether the run is new: then all model files are here; and what is told of the list.
     """
-    from hoigen.data.sources import read_sources
-    from hoigen.data.videolist import uris_of, write_or_extend
+    from hoigen.data.sources import read_sources, say_on_stderr
+    from hoigen.data.videolist import said_of_gone, uris_of, write_or_extend
     from hoigen.rules.runfile import same_run, write_run_file
     from hoigen.stages.scores import fetched
 
     recipe, run, steps = asked.recipe, asked.run, asked.steps
     fresh = not run.recipe_file.exists()
+    given = [recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos
+    stdin = "-" in map(str, given)
+    told: list[str] = []
+
+    def gone(count: int) -> None:
+        if not stdin:  # a list on stdin adds to those before
+            told.append(said_of_gone(run.path, count))
+            say_on_stderr(told[0])
+
     if fresh:  # what cannot be had is told before hours go into finding shots
-        videos = [recipe.videos] if isinstance(recipe.videos, str | Path) else recipe.videos
-        if "-" not in videos:  # stdin is read once
+        if not stdin:  # it is read once
             for _ in read_sources(recipe.videos, say=lambda text: None, bad_rows=recipe.bad_rows):
                 pass
         steps = fetched(steps, recipe.measures, asked.keep, quiet=quiet)
     else:
         same_run(run, recipe)
     if not listed:
-        write_or_extend(run.videos_file, read_sources(recipe.videos, bad_rows=recipe.bad_rows))
+        write_or_extend(run.videos_file, read_sources(recipe.videos, bad_rows=recipe.bad_rows), gone)
     for step in steps:
         check = getattr(step.looking.observer, "check_videos", None) if step.looking is not None else None
         if check is not None:
             check(uris_of(run.videos_file))
     write_run_file(run, recipe, steps, part=part)
-    return steps, fresh
+    return steps, fresh, told
 
 
 def plan(

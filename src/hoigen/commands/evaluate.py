@@ -274,7 +274,8 @@ def _check_words(suite: Suite, steps: Sequence[Step], prompts: Path) -> None:
 
 def _list_videos(run: Run, sources: Sequence[Source]) -> None:
     """Writes the run's list, or adds what is new. Raises UsageError when a video was another prompt's before."""
-    from hoigen.data.videolist import write_or_extend
+    from hoigen.data.sources import say_on_stderr
+    from hoigen.data.videolist import said_of_gone, write_or_extend
     from hoigen.stages.reworded import reword
     from hoigen.work.ranks import Rank, held
 
@@ -287,7 +288,7 @@ def _list_videos(run: Run, sources: Sequence[Source]) -> None:
                 "for the same words is not looked at twice",
                 file=sys.stderr,
             )
-        write_or_extend(run.videos_file, sources)
+        write_or_extend(run.videos_file, sources, lambda count: say_on_stderr(said_of_gone(run.path, count)))
 
 
 OF_TABLES = ("category", "seen")

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import Locked, RanksOpen, UsageError
+from hoigen.core.words import plural
 from hoigen.data.files import Folder
 from hoigen.data.parquet import named
 from hoigen.data.sources.source import Source
@@ -162,7 +163,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | bool | None) else str(value)
 
 
-def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
+def write_or_extend(path: Path, sources: Iterable[Source], gone: Callable[[int], object] = lambda count: None) -> int:
     """Writes the list, or adds what is new to it; how many rows were added.
 
     Rows that are there already stay where they are, since shards are cut by position. A row that is no longer
@@ -171,6 +172,7 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     Args:
         path: the file.
         sources: the rows, in order.
+        gone: called with how many rows are there that are not in `sources`, when there are some.
 
     Raises UsageError when there is none, or when one's scheme (s3://) is unknown or needs a package that is not
     installed; nothing is written then. RanksOpen when another process takes longer than a minute to add its rows.
@@ -178,7 +180,10 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
     known = _keys(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        count = write_videos(_unknown(_of_known_schemes(sources), Counter(known)), part)
+        left = Counter(known)
+        count = write_videos(_unknown(_of_known_schemes(sources), left), part)
+        if missing := left.total():
+            gone(missing)
         if not count:
             if not known:
                 raise UsageError("no videos were found: the folder, glob or list is empty")
@@ -193,6 +198,20 @@ def write_or_extend(path: Path, sources: Iterable[Source]) -> int:
         return len(fresh)
     finally:
         part.unlink(missing_ok=True)
+
+
+def said_of_gone(run: Path, count: int) -> str:
+    """What is told of videos of a run that its list has no longer.
+
+    Args:
+        run: its folder.
+        count: of them.
+    """
+    are, stay, them = ("is", "stays", "it") if count == 1 else ("are", "stay", "them")
+    return (
+        f"{plural(count, 'video')} of {run} {are} no longer in the list, and {stay} in the run with what was measured; "
+        f"to leave {them} out, give the list a run of its own (another --run)"
+    )
 
 
 def _keys(path: Path) -> Counter[int]:
