@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fake_chat_server import FakeChatServer, Say, error
 import hoigen
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
+from hoigen.stages import captions
 from hoigen.stages.captioned import OF_MANY, caption_rows
 from run_folders import curated
 
@@ -51,7 +53,7 @@ def test_a_text_of_many_clips_is_marked_and_a_text_of_its_own_is_not(tmp_path: P
 
 DENIED = {
     "context": error(400, "This model's maximum context length is 40 tokens. However, you requested 90 tokens."),
-    "constant 500": error(500, "the engine is dead"),
+    "constant 500": None,  # with a number of its own in each
     "refusals": Say(text="I'm sorry, but I can't help with that."),
     "no words": Say(text="Drawing"),
     "no choices": Say(body={"id": "x", "choices": [{"message": {}}]}),
@@ -65,7 +67,9 @@ def test_clips_that_fail_alike_stop_the_run_with_the_servers_words(
 ) -> None:
     monkeypatch.setattr("hoigen.stages.captions.ALIKE", 4)
     with FakeChatServer() as server:
-        server.then = lambda body: DENIED[how]
+        ids = itertools.count()
+        numbered = how == "constant 500"
+        server.then = lambda body: error(500, f"the engine is dead, see {next(ids)}") if numbered else DENIED[how]
         run = prepared(tmp_path, tiny_video, server.url, 9, timeout=0.3)
         with pytest.raises(SetupError, match="stopped: 4 clips in a row got no caption") as stopped:
             caption(run)
@@ -74,6 +78,31 @@ def test_clips_that_fail_alike_stop_the_run_with_the_servers_words(
         server.then = lambda body: Say(text="A man lifts a cup from the table and drinks.")
         result = caption(run, retry=True)
         assert sum(result.paths.values()) == 9, "once it is mended, all is asked again"
+
+
+@pytest.mark.parametrize("said", ["5f0c-{}", "req_abc{:c}", "deadbee{:c}", "request id: kmnop{:c}", "the clip 'x{:c}'"])
+def test_what_is_of_one_request_makes_no_other_reason(said: str) -> None:
+    reasons = [f"HTTP 500: the engine is dead ({said.format(97 + at)}, after {at * 7.5} s)" for at in range(3)]
+    assert len({captions._of_all(reason) for reason in reasons}) == 1
+    assert captions._of_all("HTTP 500: the engine is dead") != captions._of_all("HTTP 500: the engine is late")
+
+
+def test_reasons_that_take_turns_stop_the_run_and_the_commonest_are_told(
+    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoigen.stages.captions.ALIKE", 4)
+    turns = [error(500, "the engine is dead"), Say(text=""), error(400, "what is this"), DENIED["refusals"]]
+    with FakeChatServer() as server:
+        server.script = turns * 4
+        run = prepared(tmp_path, tiny_video, server.url, 11, slots=1)
+        with pytest.raises(
+            SetupError, match="stopped: 10 clips in a row got no caption, for 4 reasons in turn"
+        ) as stopped:
+            caption(run)
+        assert "3 times: " in str(stopped.value)
+        assert "the engine is dead" in str(stopped.value)
+        server.script = turns * 4
+        assert sum(caption(run, retry=True, breaker=False).failed.values()) == 11
 
 
 def test_a_stop_can_be_switched_off_and_a_caption_between_ends_a_row(

@@ -125,7 +125,7 @@ def caption(
         bool, Setting("ask once more what was truncated, refused, malformed, timed out or failed")
     ] = False,
     decoding: Decoding = None,
-    breaker: Annotated[bool, Setting("stop when clip after clip gets no caption for the same reason")] = True,
+    breaker: Annotated[bool, Setting("stop when clip after clip gets no caption")] = True,
     tokenizer: Annotated[
         str | None,
         Setting(

@@ -16,6 +16,7 @@ import re
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from hoigen.core import devices
 from hoigen.core.clip import Frames, Sampling, Seconds
 from hoigen.core.errors import ModelsGoneError, SetupError, UsageError
 from hoigen.core.score import Caption
+from hoigen.core.stats import alike
 from hoigen.data import tables
 from hoigen.data.columns import Row
 from hoigen.data.files import Folder
@@ -55,8 +57,20 @@ UNREACHABLE = 5
 ALIKE, ALIKE_LATER = 20, 100
 """Clips in a row without a caption, for the same reason, before the run stops: 20 where the server or the time failed,
 or where there was no caption yet; 100 where experts declined after they had described others."""
+MIXED = 2.5
+"""As many times as many in a row stop the run, where each has a reason of its own."""
+TOLD = 3
+"""Reasons that are told then, the commonest."""
 IN_FLIGHT_BYTES = 1 << 30
 """Frames of clips under way; beyond it decoding waits."""
+DECLINED = frozenset(("refused", "malformed", "truncated"))
+"""How an expert ends that was there and gave no caption."""
+ID = re.compile(r"(?:request|trace|correlation|session|span)[ _-]?id\W{0,4}[\w-]+|\breq_[\w-]+", re.I)
+WORD = re.compile(r"[\w-]+")
+LONGEST_WORD = 24
+"""Letters; what is longer is an id, or no word of a server."""
+ALIKE_LETTERS = 160
+"""Of a reason that are compared: a longer id lets less of what follows be shown."""
 LEAVE: Seconds = 1.0
 NO_FRAMES: Mapping[Sampling, Frames] = MappingProxyType({})
 
@@ -165,6 +179,8 @@ class CaptionStage(Stage):
         self.outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         self.unreachable = 0
         self.row_alike = ("", 0)  # what clips in a row shared, and how many
+        self.row_mixed: Counter[str] = Counter()  # what clips in a row without a caption came to
+        self.row_told: dict[str, str] = {}  # the words of one of each
         self.captioned = False  # whether a clip is known to have a caption
         self.opened = False
         self.loop = asyncio.new_event_loop()
@@ -261,9 +277,9 @@ class CaptionStage(Stage):
         talk = self._talk(kept, self.desk, frames)
         try:
             caption = await self.job.captioner(talk)
-            alike = "" if caption.text is not None else _shared(talk) or caption.reason
+            shared = "" if caption.text is not None else _shared(talk) or caption.reason
             row = row_of(kept.clip, caption, talk, began)
-            outcome = _Outcome(item, row, size, talk.unreachable, alike=alike)
+            outcome = _Outcome(item, row, size, talk.unreachable, alike=shared)
         except NotKept:
             outcome = _Outcome(item, None, size)
         except (Exception, SystemExit) as error:  # the latter would end the thread, and all would wait for ever
@@ -310,29 +326,41 @@ class CaptionStage(Stage):
 
     def _stop_if_alike(self, outcome: _Outcome) -> None:
         """Raises SetupError when so many clips in a row got no caption for one reason that it cannot be theirs."""
-        if outcome.alike is None or outcome.row is None:
+        if outcome.alike is None or outcome.row is None or not self.breaker.on:
             return
         if not outcome.alike:
             self.row_alike, self.captioned = ("", 0), True
+            self.row_mixed.clear()
+            self.row_told.clear()
             return
         before, count = self.row_alike
         count = count + 1 if before == outcome.alike else 1
         self.row_alike = outcome.alike, count
-        words = outcome.alike.partition(" ")[2]
-        ended = words.split(":")[0]
-        later = (
-            self.breaker.on
-            and count >= ALIKE
-            and ended in ("refused", "malformed", "truncated")
-            and self._has_captions()
-        )
+        self.row_mixed[outcome.alike] += 1
+        self.row_told.setdefault(outcome.alike, outcome.row["reason"])
+        ended = _ended(outcome.alike)
+        later = count >= ALIKE and ended in DECLINED and self._has_captions()
         most = ALIKE_LATER if later else ALIKE
         most = min(most, UNREACHABLE) if ended == "timed_out" else most  # each has waited through all its tries
-        if count >= most and self.breaker.on:
+        then = (
+            "All answers are kept; once it is mended, hoigen caption RUN --retry asks again (--decoding "
+            "temperature=0.7 asks otherwise, --no-breaker goes on as it is)."
+        )
+        if count >= most:
             raise SetupError(
                 f"stopped: {count} clips in a row got no caption for the same reason, so it is the set-up that is "
-                f"wrong: {outcome.row['reason']}. All answers are kept; once it is mended, hoigen caption RUN --retry "
-                "asks again (--decoding temperature=0.7 asks otherwise, --no-breaker goes on as it is)."
+                f"wrong: {outcome.row['reason']}. {then}"
+            )
+        row = self.row_mixed.total()
+        if row < MIXED * ALIKE:
+            return
+        broken = sum(times for reason, times in self.row_mixed.items() if _ended(reason) in ("failed", "timed_out"))
+        later = 2 * broken < row and self._has_captions()
+        if row >= MIXED * (ALIKE_LATER if later else ALIKE):
+            reasons = "; ".join(f"{n} times: {self.row_told[reason]}" for reason, n in self.row_mixed.most_common(TOLD))
+            raise SetupError(
+                f"stopped: {row} clips in a row got no caption, for {len(self.row_mixed)} reasons in turn, so it is "
+                f"the set-up that is wrong. The commonest, {reasons}. {then}"
             )
 
     def _has_captions(self) -> bool:
@@ -389,13 +417,29 @@ class CaptionStage(Stage):
 
 
 def _shared(talk: Conversation) -> str:
-    """Who gave no answer and how; of a server's words, without its numbers, since they are those of a clip."""
+    """Who gave no answer and how; of a server's words, without what is of one request alone."""
     wrong = [call for call in talk.trace if call["outcome"] != "answered"]
     if not wrong:
         return ""
     last = wrong[-1]
-    said = f": {re.sub(r'[0-9]+', '#', last['reason'])}" if last["outcome"] == "failed" else ""
+    said = f": {_of_all(last['reason'])}" if last["outcome"] == "failed" else ""
     return f"{last['role'].replace(' ', '_')} {last['outcome']}{said}"
+
+
+def _of_all(reason: str) -> str:
+    """A server's words without numbers, ids and what it quotes, which differ from request to request."""
+    words = ID.sub("#", alike.kind(reason))
+    return WORD.sub(lambda word: "#" if _is_id(word[0]) else word[0], words)[:ALIKE_LETTERS]
+
+
+def _is_id(word: str) -> bool:
+    in_hex = len(word) >= 8 and set(word.lower()) <= set("abcdef-")
+    return in_hex or len(word) > LONGEST_WORD or any(letter.isdigit() for letter in word)
+
+
+def _ended(shared: str) -> str:
+    """The outcome in what `_shared` says."""
+    return shared.partition(" ")[2].split(":")[0]
 
 
 def distinct(experts: Mapping[str, Expert]) -> list[Expert]:
