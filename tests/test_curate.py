@@ -256,7 +256,7 @@ def test_a_video_that_was_moved_is_no_copy_of_itself(
     rows = connect(run, steps_of(run)[1]).execute("select uri, state from decided").fetchall()
     assert (str(folder / "c.mp4"), "kept") in rows
     said = capsys.readouterr().err
-    assert "1 video has changed or are gone" in said
+    assert "1 video has changed or is gone since it was measured" in said
     told = f"1 video of {run.path} is no longer in the list, and stays in the run"
     assert said.count(told) == str(funnel).count(told) == 1
 

@@ -275,4 +275,6 @@ def test_a_file_whose_video_was_replaced_later_is_told(run: Path, capsys: pytest
 def test_nothing_can_be_cut_when_all_videos_are_gone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(run.parent / "videos")
     assert cut(run) == 1
-    assert "0 clips cut, 0 were there, 2 failed" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "0 clips cut, 0 were there, 2 failed" in shown
+    assert shown.count("no such file: if its video was moved, hoigen relocate tells the run where it is") == 2

@@ -379,7 +379,7 @@ def test_bad_rows_are_named_all_at_once(tmp_path: Path) -> None:
     said = refused(tmp_path / "l.csv", BAD).splitlines()
     assert said[0] == ": 3 of 5 rows cannot be read:"
     assert [line.strip().partition(":")[0] for line in said[1:4]] == ["line 2", "line 4", "line 5"]
-    assert "bad_rows=fail" in said[4]
+    assert "With --set bad_rows=fail they" in said[4]
     lines = ['{"uri": "a", "start": 2, "end": 1}', "{", '{"uri": "b"}', "[]", "{}"]
     said = refused(tmp_path / "l.jsonl", "\n".join(lines)).splitlines()
     assert [line.strip().partition(":")[0] for line in said[1:5]] == ["line 1", "line 2", "line 4", "line 5"]

@@ -606,7 +606,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(run: Run, monkeypatch: 
 
 def test_everything_removed_is_one_error(run: Run, tmp_path: Path) -> None:
     lines = [f"clip,{name},,," for name in "abcde"]
-    with pytest.raises(UsageError, match="has no clip to release: removals take out every clip"):
+    with pytest.raises(UsageError, match="has no clip to release: removals take out every one"):
         made(run, remove=asked(tmp_path, *lines))
 
 

@@ -141,6 +141,9 @@ def test_nothing_kept_is_one_error(tmp_path: Path) -> None:
     none = [STEPS[0], step("motion", fingerprint="0" * 12, motion=Rule(min=99))]
     with pytest.raises(UsageError, match="keeps no clip: hoigen funnel"):
         statistics(counted(tmp_path), none)
+    waiting = [STEPS[0], step("motion", fingerprint="1" * 12)]
+    with pytest.raises(UsageError, match=r"keeps no clip: \d clips are not decided yet.* says what they wait for"):
+        statistics(counted(tmp_path / "two"), waiting)
 
 
 def test_the_balance_is_explained(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
         frame.rate, frame.pts = 16000, 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(VideoError, match="no video stream"):
+    with pytest.raises(VideoError, match=r"no video stream \(streams: audio, cover picture\)"):
         video.probe(str(sound))
 
 

@@ -131,6 +131,23 @@ def test_streams_without_times_are_cut(tmp_path: Path, name: str) -> None:
     assert video.probe(str(out)).duration == pytest.approx(3.0, abs=0.01)
     out = cut_clip(clip_of(source, 1.0, 2.0), tmp_path / "part.mp4")
     assert [index_of(image) for image, _ in video.walk(str(out), short_side=None)] == list(range(25, 50))
+    clip = clip_of(source, 0.0, 2.0)
+    if codec in ("libx264", "libx265"):
+        with pytest.raises(VideoError, match=r"tells no times of presentation .*: cut it without --copy"):
+            cut_clip(clip, tmp_path / "copy.mp4", copy=True)
+    else:  # no picture of it is shown in another order than it comes in
+        out = cut_clip(clip, tmp_path / "copy.mp4", copy=True)
+        assert [index_of(image) for image, _ in video.walk(str(out), short_side=None)][:50] == list(range(50))
+
+
+@pytest.mark.parametrize(("name", "codec", "pix_fmt"), [("a.flv", "flv", "yuv420p"), ("a.gif", "gif", "rgb8")])
+def test_what_neither_container_holds_is_not_copied(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
+    source = render(tmp_path / name, picture(10), codec=codec, pix_fmt=pix_fmt, options={})
+    with pytest.raises(
+        VideoError, match=f"^{codec} can be copied into neither MP4 nor Matroska: cut it without --copy"
+    ):
+        cut_clip(clip_of(source, 0.0, 0.3), tmp_path / "out.mp4", copy=True)
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_sound_is_copied_in_time(tmp_path: Path) -> None:

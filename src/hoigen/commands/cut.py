@@ -210,15 +210,14 @@ def setup_cut(out: Path, kind: Kind) -> Handler:
 
     def handle(job: _Job, emit: Emit) -> None:
         from hoigen.core.errors import VideoError
-        from hoigen.stages.showing import check_same, may_be_replaced
+        from hoigen.stages.showing import check_unchanged
         from hoigen.video.cutting import cut_clip
         from hoigen.video.faces import faces_of
 
         clip = job.clip
         emit.doing("cut")
         try:
-            if may_be_replaced(clip):
-                check_same(clip, emit.progress)
+            check_unchanged(clip, emit.progress)
             if not job.there:
                 by = cutnote.FACES.get(kind)
                 faces = faces_of(clip, by, emit.progress) if by is not None else None

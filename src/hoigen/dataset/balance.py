@@ -78,7 +78,7 @@ def make(
         con.execute("create temp table came as select distinct id from walked where state = 'kept'")
         [(came,)] = con.execute("select count(*) from came").fetchall()
         if not came:
-            raise UsageError(f"{run.path} keeps no clip: hoigen funnel {run.path} says which rule drops them")
+            raise UsageError(f"{run.path} keeps no clip: {decide.why_none(con, run.path)}")
         _groups(con, run, by)
         sizes = dict(con.execute("select grp, count(*) from member group by grp order by grp").fetchall())
         quotas = quotas_of(sizes, how, quota, clips)

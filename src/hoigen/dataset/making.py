@@ -119,13 +119,12 @@ def setup_making(way: _Way) -> Handler:
     video.warm()
 
     def handle(job: _Job, emit: Emit) -> None:
-        from hoigen.stages.showing import check_same, may_be_replaced
+        from hoigen.stages.showing import check_unchanged
 
         emit.doing("export")
         clip = job.cut.clip
         try:
-            if may_be_replaced(clip):
-                check_same(clip, emit.progress)
+            check_unchanged(clip, emit.progress)
             emit(_make(job, way, emit.progress))
         except VideoError as error:
             emit(str(error))  # the file's fault: another try would end alike

@@ -119,7 +119,7 @@ def make(
         )
         scenes, joined = _scenes(con, run, column)
         if not scenes:
-            raise UsageError(f"{run.path} keeps no clip: hoigen funnel {run.path} says which rule drops them")
+            raise UsageError(f"{run.path} keeps no clip: {decide.why_none(con, run.path)}")
         held = _held(scenes, share, seed)
         rows = [
             {"id": clip, "part": VALIDATION if scene in held else TRAIN, "scene": scene}

@@ -179,8 +179,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
             """select count(*), count(distinct video), coalesce(fsum("end" - start), 0) from kept"""
         ).fetchone() or (0, 0, 0.0)
         if not clips:
-            why = "removals take out every one" if removed else f"hoigen funnel {run.path} says which rule drops them"
-            raise UsageError(f"{run.path} keeps no clip: {why}")
+            raise UsageError(f"{run.path} keeps no clip: {decide.why_none(con, run.path)}")
         con.execute(
             """create temp table sized as select k.id, least(c.width, c.height) as side, c.meta
             from kept k join clips c on c.video = k.video and c.n = k.n"""

@@ -116,14 +116,13 @@ def photograph(want: Wanted, emit: Emit) -> None:
     """Decodes one clip once and hands its pictures on."""
     from hoigen import video
     from hoigen.core.errors import VideoError
-    from hoigen.stages.showing import check_same, may_be_replaced
+    from hoigen.stages.showing import check_unchanged
 
     emit.doing("pictures")
     spread = Sampling(frames=want.frames, short_side=SHORT_SIDE)
     samplings = {spread} | ({_plain(want.evidence.sampling)} if want.evidence else set())
     try:
-        if may_be_replaced(want.clip):  # times and scores are of another video
-            check_same(want.clip, emit.progress)
+        check_unchanged(want.clip, emit.progress)  # times and scores are of another video
         frames = video.decode(want.clip, samplings)
     except VideoError as error:
         emit(((), str(error)))

@@ -257,6 +257,24 @@ def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(con.execute("select state, count(*) from walked group by all").fetchall())
 
 
+def why_none(con: duckdb.DuckDBPyConnection, run: Path) -> str:
+    """Why no clip is kept, or where that is told: what was not measured yet is dropped by no rule.
+
+    Args:
+        con: as of `connect`.
+        run: its folder, for what to do.
+    """
+    ends, shown = counts(con), shlex.quote(str(run))
+    if removed_count(con):
+        return "removals take out every one"
+    pending, others = ends.get("pending", 0), sum(ends.values()) - ends.get("pending", 0)
+    if not pending:
+        return f"hoigen funnel {shown} says which rule drops them"
+    rest = ", and rules drop the others" if others else ""
+    waits = plural(pending, "clip is", "clips are")
+    return f"{waits} not decided yet{rest} (hoigen funnel {shown} says what they wait for)"
+
+
 def removed_count(con: duckdb.DuckDBPyConnection) -> int:
     """How many clips would be kept, had nobody asked for them to be taken out; one that is listed twice is one."""
     query = "select count(distinct id) from walked where rule = $rule"

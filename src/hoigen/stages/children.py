@@ -240,14 +240,13 @@ def setup_crop() -> Handler:
 
     def handle(job: tuple[Child, Path], emit: Emit) -> None:
         from hoigen.core.errors import VideoError
-        from hoigen.stages.showing import check_same, may_be_replaced
+        from hoigen.stages.showing import check_unchanged
         from hoigen.video.cutting import cut_clip
 
         child, file = job
         emit.doing("crop")
         try:
-            if may_be_replaced(child.parent):
-                check_same(child.parent, emit.progress)
+            check_unchanged(child.parent, emit.progress)
             cut_clip(child.clip, file, progress=emit.progress, crop=child.crop)
         except VideoError as error:
             emit(str(error))

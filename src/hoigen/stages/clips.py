@@ -90,8 +90,8 @@ def make_clips(
     if stage.changed:
         some = ", ".join(list(stage.changed)[:3])
         print(
-            f"{plural(len(stage.changed), 'video has', 'videos have')} changed or are gone since they were "
-            f"measured ({some}): this run has the "
+            f"{plural(len(stage.changed), 'video has changed or is', 'videos have changed or are')} gone since "
+            f"{'it was' if len(stage.changed) == 1 else 'they were'} measured ({some}): this run has the "
             "clips and scores of what they were. Another --run measures them anew",
             file=sys.stderr,
         )

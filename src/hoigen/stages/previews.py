@@ -95,13 +95,12 @@ def setup_preview() -> Handler:
 
     def handle(job: tuple[Clip, Files], emit: Emit) -> None:
         from hoigen.core.errors import VideoError
-        from hoigen.stages.showing import check_same, may_be_replaced
+        from hoigen.stages.showing import check_unchanged
 
         clip, files = job
         emit.doing("preview")
         try:
-            if may_be_replaced(clip):
-                check_same(clip, emit.progress)
+            check_unchanged(clip, emit.progress)
             proxy.write_proxy(clip, files.video, files.strip, emit.progress)
         except VideoError as error:
             emit(str(error))  # the file's fault: another try would end alike

@@ -45,11 +45,45 @@ def check_same(clip: Clip, progress: Callable[[], None] | None = None) -> None:
     before = clip.meta.get("digest")
     if not before or not is_local(clip.uri):
         return
+    check_there(clip)
     kept = _kept(clip.uri, Path(local_path(clip.uri)).stat().st_mtime_ns)
     if not kept:
         kept.append(video.content_digest(clip.uri, progress))
     if kept[0] != before:
         raise VideoError("the file has changed since it was measured: run hoigen curate again, in a run of its own")
+
+
+def check_unchanged(clip: Clip, progress: Callable[[], None] | None = None) -> None:
+    """Raises VideoError for a file that was moved, or replaced since it was measured; a file is read only where its
+    size or time is another one now.
+
+    Args:
+        clip: with `measured_as` in `meta`.
+        progress: called as the file is read.
+    """
+    check_there(clip)
+    if may_be_replaced(clip):
+        check_same(clip, progress)
+
+
+def check_there(clip: Clip) -> None:
+    """Raises VideoError for a file of a clip that was measured and that is no longer there.
+
+    Args:
+        clip: with the digest of its video in `meta`.
+    """
+    from hoigen.core.uris import is_local
+    from hoigen.video.file import NOT_THERE, local_path
+
+    if clip.meta.get("digest") and is_local(clip.uri):
+        try:
+            local_path(clip.uri)
+        except VideoError as error:
+            if str(error) != NOT_THERE:
+                raise
+            raise VideoError(
+                f"{NOT_THERE}: if its video was moved, hoigen relocate tells the run where it is"
+            ) from None
 
 
 def may_be_replaced(clip: Clip) -> bool:

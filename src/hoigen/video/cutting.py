@@ -175,13 +175,17 @@ class _Source:
                     if (found := self._from_keyframe()) is not None:
                         yield from found
                         return
-        rewind(self.container, self.video)
+        timeless = VideoError(
+            f"tells no times of presentation ({self.container.format.name}), which copied packets need: "
+            "cut it without --copy"
+        )
+        try:
+            rewind(self.container, self.video)
+        except PermissionError:  # a raw stream, in which FFmpeg searches nothing
+            raise timeless from None
         found = self._from_keyframe()
         if found is None and self.untold:
-            raise VideoError(
-                f"tells no times of presentation ({self.container.format.name}), which copied packets need: "
-                "cut it without --copy"
-            )
+            raise timeless
         if found is None:
             raise VideoError(f"holds no keyframe before the clip's start at {self.clip.start:g} s")
         yield from found
@@ -391,7 +395,11 @@ class _Encoder:
 
 def _copied(source: _Source, target: _Target, header: Header) -> None:
     """All packets from the keyframe the seek found to the first keyframe at or behind the clip's end."""
-    stream = target.container.add_stream_from_template(source.video)
+    try:
+        stream = target.container.add_stream_from_template(source.video)
+    except ValueError:
+        codec = source.video.codec_context.name
+        raise VideoError(f"{codec} can be copied into neither MP4 nor Matroska: cut it without --copy") from None
     if header.rotation or header.mirrored:
         stream.set_display_rotation(header.rotation, hflip=header.mirrored)
     sound = _Sound(source, target, source.clip.end)

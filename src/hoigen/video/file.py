@@ -29,6 +29,7 @@ WHOLE_DIGEST = 256 << 20
 """Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
 COVERS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})
 """FFmpeg's names of codecs that a picture beside a video has."""
+NOT_THERE = "no such file"
 BLOCK = 1 << 20
 BLOCKS = 16
 
@@ -87,7 +88,9 @@ def _video_stream(container: Any) -> Any:
     pictures = [s for s in container.streams.video if not s.disposition & stills]
     streams = [s for s in pictures if s.codec_context is not None]
     if not streams:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "none"
+        kinds = (
+            ", ".join(sorted({"cover picture" if s.type == "video" else s.type for s in container.streams})) or "none"
+        )
         raise VideoError("its codec is unknown" if pictures else f"has no video stream (streams: {kinds})")
 
     def rank(stream: Any) -> tuple[bool, bool, int, int]:
@@ -114,7 +117,7 @@ def local_path(uri: str) -> str:
         path = uri[len("file://") :].removeprefix("localhost")
         path = path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))  # %20 and the like
     if "\0" in path or not os.path.lexists(path):
-        raise VideoError("no such file")
+        raise VideoError(NOT_THERE)
     if os.path.isdir(path):
         raise VideoError("is a directory, not a video")
     if not os.path.exists(path):

@@ -114,7 +114,7 @@ def _sources(rows: Iterator[At], path: str, bad_rows: BadRows) -> Iterator[Sourc
         told = [error.removeprefix(f"{path}, ") for error in bad[:NAMED]]
         told += [f"and {len(bad) - NAMED:,} more"] if len(bad) > NAMED else []
         head = [] if len(bad) == 1 else [f"{path}: {len(bad):,} of {count:,} rows cannot be read:"]
-        remedy = ["With bad_rows=fail they are failed rows beside the others"] if len(bad) < count else []
+        remedy = ["With --set bad_rows=fail they are failed rows beside the others"] if len(bad) < count else []
         raise UsageError("\n  ".join([*head, *(told if head else bad), *remedy]))
     if not count:
         raise UsageError(f"{path} holds no rows")

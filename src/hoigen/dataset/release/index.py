@@ -96,10 +96,7 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
     [(clips,)] = con.execute("select count(*) from kept").fetchall()
     removed = decide.removed_count(con)
     if not clips:
-        why = (
-            "removals take out every clip that is kept" if removed else f"hoigen funnel {run.path} says which rule does"
-        )
-        raise UsageError(f"{run.path} has no clip to release: {why}")
+        raise UsageError(f"{run.path} has no clip to release: {decide.why_none(con, run.path)}")
     found = Index(clips=clips, removed=removed, numbers=numbers)
     _licences(con, own)
     _words(con, run, found)
