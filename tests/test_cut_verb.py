@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -57,6 +58,36 @@ def test_kept_clips_become_files_once(run: Path) -> None:
     assert (again.cut, again.already) == (1, 1)
     assert files(run / "cut") == made
     assert made[1].stat().st_mtime_ns == stamp
+
+
+def test_a_list_with_captions_lies_beside_the_files(run: Path, tmp_path: Path) -> None:
+    rows = [
+        {"path": str(run.parent / "videos" / f"{name}.mp4"), "licence": "CC0", "file_name": name} for name in ("a", "b")
+    ]
+    (tmp_path / "list.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    whole = tmp_path / "listed"
+    curated(videos=str(tmp_path / "list.jsonl"), run=whole, duplicates="keep", keep={"fps": {"min": 20}})
+    (tmp_path / "clips").mkdir()
+    for _ in range(2):  # a second time, the list is the run's own
+        hoigen.cut(whole, out=tmp_path / "clips", workers=1, quiet=True)
+    listed = [json.loads(line) for line in (tmp_path / "clips" / "metadata.jsonl").read_text().splitlines()]
+    assert [row["file_name"] for row in listed] == [f"{row['id']}.mp4" for row in listed]
+    assert {row["file_name"] for row in listed} == {path.name for path in files(tmp_path / "clips")}
+    assert [(row["licence"], row["fps"], Path(row["uri"]).name) for row in listed] == [
+        ("CC0", 25.0, "a.mp4"), ("CC0", 25.0, "b.mp4"),
+    ]  # fmt: skip
+    assert next(iter(listed[0])) == "file_name"
+
+    hoigen.cut(run, workers=1, quiet=True)
+    assert (run / "cut" / "metadata.jsonl").is_file()
+    decide(run, keep={"fps": {"min": 60}})
+    hoigen.cut(run, workers=1, prune=True, quiet=True)
+    assert not (run / "cut" / "metadata.jsonl").exists(), "no file, no list"
+
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "metadata.jsonl").write_text("mine")
+    with pytest.raises(UsageError, match=r"other files \(metadata\.jsonl\)"):
+        hoigen.cut(run, out=tmp_path / "theirs", workers=1, quiet=True)
 
 
 def test_what_somebody_asked_to_be_taken_out_is_not_cut(run: Path) -> None:

@@ -17,6 +17,7 @@ from hoigen.core.settings import Setting
 from hoigen.core.words import plural
 from hoigen.data import cutnote
 from hoigen.data.cutnote import BLURRED, NOTE, SUFFIXES, Kind
+from hoigen.data.parquet import quoted
 from hoigen.work.stage import Item, Stage
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
     from hoigen.work.task import Emit, Failure, Handler
 
+METADATA = "metadata.jsonl"
+"""The list beside the files: a row for each, as Hugging Face's VideoFolder reads it."""
 NAMED = 3
 """So many files of a list are named on the screen; the result has all."""
 
@@ -134,7 +137,8 @@ def cut(
     """Writes the kept clips of a run as files named by clip id.
 
     A file that is there is done: run again, it makes only what is missing. A clip that cannot be cut costs that clip; a
-    video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told.
+    video that was replaced since it was measured is not cut. Files of clips that are not kept any more are told. Beside
+    the files lies `metadata.jsonl`: of each file its name, caption, scores, and the columns of the list.
     """
     from hoigen.data.run import Run
     from hoigen.recipe.recipe import check_numbers
@@ -179,6 +183,7 @@ def cut(
             except OSError as error:
                 raise SetupError(f"--prune: {target / name} cannot be deleted: {error.strerror or error}") from None
     counts = decide.counts(con)
+    _list(folder, target)
     return CutResult(
         target,
         stage.cut,
@@ -307,6 +312,26 @@ def _left_over(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> tuple[di
     return left, [name for name, state in found if state is None]
 
 
+def _list(run: Run, out: Path) -> None:
+    """Writes the list of the files of kept clips: all that `hoigen table` has of them. None where there is no file."""
+    import pyarrow as pa
+
+    from hoigen.commands.table import copy_to, table
+
+    with os.scandir(out) as entries:
+        files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
+    found = table(run.path, state="kept")
+    found.con.register("files", pa.table({"id": [Path(name).stem for name in files], "file_name": files}))
+    columns = [name for name, *_ in found.con.execute(f"describe {found.query}").fetchall()]
+    shown = ", ".join(
+        f"kept.{quoted(name)}" for name in columns if name not in ("state", "rule", "reason", "file_name")
+    )
+    each = f"select distinct on (id) * from ({found.query})"  # a stretch listed twice is one file
+    query = f"select files.file_name, {shown} from ({each}) kept join files using (id) order by uri, start"
+    if not copy_to(found.con, query, "jsonl", out / METADATA):
+        (out / METADATA).unlink(missing_ok=True)
+
+
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
@@ -350,7 +375,7 @@ def _check_foreign(out: Path, run: Run, steps: Sequence[Step]) -> None:
         raise UsageError(f"--out {out}: it holds clips of another run ({there[0]}); {instead}")
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     clips = [name for name in names if name.endswith(SUFFIXES)]
-    foreign = [name for name in names if not name.endswith(SUFFIXES)]
+    foreign = [name for name in names if not name.endswith(SUFFIXES) and not (clips and name == METADATA)]
     if clips and not foreign:
         foreign = _left_over(decide.connect(run, steps), clips)[1]
     if foreign:
