@@ -200,7 +200,7 @@ async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
 def _checked(answer: Answer, request: Request) -> Answer:
     """An answer in words is one that has some, and describes the clip where that was asked for; one with a schema, one
     that fits it and is not the prompt's own example."""
-    if not answer.ok:
+    if not answer.ok or answer.data is not None:  # an expert whose sentences are hoigen's own says so itself
         return answer
     if not answer.text.strip():
         return answer.because("malformed", "an empty answer")

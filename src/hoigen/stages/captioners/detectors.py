@@ -70,7 +70,9 @@ class Detectors:
             raise  # would fail on every clip: the stage stops for that, with the traceback
         except Exception as error:
             return Answer(outcome="failed", reason=f"{type(error).__name__}: {error}")
-        return Answer(outcome="answered", text=text, seconds=time.monotonic() - began)
+        # sentences of hoigen's own: no model of language wrote them, which might have said nothing in many words
+        words = {"words": text, "doubts": []}
+        return Answer(outcome="answered", text=text, data=words, seconds=time.monotonic() - began)
 
     def _look(self, frames: Frames) -> str:
         from hoigen.observe.observation import observe
