@@ -64,7 +64,7 @@ def test_clips_are_not_cut_into_files_elsewhere(
 
 def test_a_clip_is_cut(run: Path) -> None:
     assert main(["cut", str(run), "--quiet"]) == 0
-    assert [path.suffix for path in (run / "cut").glob("[!.]*")] == [".mp4"]
+    assert sorted(path.suffix for path in (run / "cut").glob("[!.]*")) == [".jsonl", ".mp4"]
 
 
 VERBS: dict[str, Callable[[Path], list[str]]] = {
@@ -79,7 +79,14 @@ VERBS: dict[str, Callable[[Path], list[str]]] = {
 PLACES = (
     *(".lock-0", ".lock-ranks", ".lock-last", "report.html", "calls", "calls/.merge", "run.yaml.part"),
     *("journal/scores-00000.jsonl", "clips/.compact", "joined/x.parquet", "suggest/duration.svg", ".x.part"),
-    *("captions/caption.yaml", "cut/.cut", "scores/metadata/link.parquet", "annotations/a.parquet", "ranks/found-1"),
+    *(
+        "captions/caption.yaml",
+        "cut/.cut",
+        "cut/metadata.jsonl",
+        "scores/metadata/link.parquet",
+        "annotations/a.parquet",
+        "ranks/found-1",
+    ),
 )
 
 
@@ -210,7 +217,7 @@ def test_the_name_of_a_run_is_no_pattern(
     assert main(["funnel", str(own)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 clip: 1 kept"
     assert main(["cut", str(own), "--quiet"]) == 0
-    assert [path.stem for path in (own / "cut").glob("[!.]*")] == [clip]
+    assert [path.stem for path in (own / "cut").glob("*.mp4")] == [clip]
     assert main(["report", str(own)]) == 0
     assert "other-" not in (own / "report.html").read_text()
     again = hoigen.curate(videos=own / "cut", run=tmp_path / "again", measures=["metadata"], **HOW)
