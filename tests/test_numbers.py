@@ -121,6 +121,9 @@ WRITTEN = {
 }
 """Number -> which end is better, and its unit: from the pages and the paper, by hand."""
 
+RANKED = ("coarse_hoi", "fine_act", "fine_whole", "coarse_pair", "coarse_any", "fine_hoi_8fps", "fine_hoi", "hoi_lite")
+"""Numbers by which runs are ranked: by the first that there is."""
+
 
 def test_direction_and_unit_of_every_number() -> None:
     found = {name: (number.better, SHARE if number.share else number.unit) for name, number in own_numbers().items()}
@@ -134,19 +137,9 @@ def test_tables_begin_as_the_papers_do_and_runs_are_ranked_by_interactions() -> 
     headlines = [number.name for number in chosen(numbers)]
     assert [name for name in headlines if name in paper.names()] == list(paper.names())
     ranked = sorted((number for number in numbers if number.rank), key=lambda number: number.rank or 0)
-    order = [
-        "coarse_hoi",
-        "fine_act",
-        "fine_whole",
-        "coarse_pair",
-        "coarse_any",
-        "fine_hoi_8fps",
-        "fine_hoi",
-        "hoi_lite",
-    ]
-    assert [(number.name, number.rank) for number in ranked] == [(name, at) for at, name in enumerate(order, 1)]
+    assert [(number.name, number.rank) for number in ranked] == [(name, at) for at, name in enumerate(RANKED, 1)]
     page = (Path(__file__).parents[1] / "docs" / "compare.md").read_text(encoding="utf-8")
-    assert ", ".join(f"`{name}`" for name in order) in " ".join(page.split())
+    assert ", ".join(f"`{name}`" for name in RANKED) in " ".join(page.split())
 
 
 MINE = '''
@@ -297,24 +290,14 @@ def test_a_run_of_before_has_hoigens_own_declarations(tmp_path: Path) -> None:
 
 
 def test_compare_and_the_page_rank_a_run_by_the_same_number(tmp_path: Path) -> None:
-    order = [
-        "coarse_hoi",
-        "fine_act",
-        "fine_whole",
-        "coarse_pair",
-        "coarse_any",
-        "fine_hoi_8fps",
-        "fine_hoi",
-        "hoi_lite",
-    ]
     suite = {"suite": {"name": "mine", "digest": "1", "file": "/none.json"}, "prompts": ["ride_bicycle"], "models": {}}
-    for at in range(len(order) + 1):
-        values = dict.fromkeys(order[at:], 0.5) | {"technical_quality": 0.4, "motion": 1.0}
+    for at in range(len(RANKED) + 1):
+        values = dict.fromkeys(RANKED[at:], 0.5) | {"technical_quality": 0.4, "motion": 1.0}
         videos = [Made("a", name, values) for name in ("ride_bicycle", "hold_dog")]
         measures = ["motion", "hoi_lite", "technical_quality", "coarse_hoi", "fine_hoi"]
         run = Run(make_run(tmp_path / str(at), videos, measures, **suite))
         facts = gather_evaluation(run, shown=0)
-        expected = [*order, "technical_quality"][at]
+        expected = [*RANKED, "technical_quality"][at]
         assert facts.rank == expected
         heading = own_numbers()[expected].heading
         assert f"### Best interactions in {heading}\n" in str(compare([run.path], draws=100))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
+
+import sqlalchemy as sa
 
 from hoigen.review import people
 from hoigen.review.database import Database
@@ -30,3 +33,15 @@ def filled(db: Database, clips: int, *, double: float = 0.0, question: str = "ke
 def staff(db: Database, names: Sequence[str], role: str = people.ADMIN) -> list[int]:
     """People of these names; their numbers."""
     return [people.start(db, name, role)[0].id for name in names]
+
+
+def full_disk(db: Database) -> list[bool]:
+    """A switch: while it is true, each commit of SQLite fails as it does where the disk is full."""
+    full = [False]
+
+    def commit(con: Any) -> None:
+        if full[0]:
+            raise sa.exc.OperationalError("commit", {}, sqlite3.OperationalError("database or disk is full"))
+
+    sa.event.listen(db.engine, "commit", commit)
+    return full

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from review_world import clip_row, filled, staff
+from review_world import clip_row, filled, full_disk, staff
 
 from hoigen.core.errors import HoigenError
 from hoigen.data.run import Run
@@ -171,17 +171,9 @@ def test_a_lock_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_where_the_disk_is_full_nobody_is_told_that_it_is_saved(tmp_path: Path) -> None:
-    import sqlite3
-
     db = Database(tmp_path / "r.sqlite")
     db.create()
-    full = [False]
-
-    def commit(con: Any) -> None:
-        if full[0]:
-            raise sa.exc.OperationalError("commit", {}, sqlite3.OperationalError("database or disk is full"))
-
-    sa.event.listen(db.engine, "commit", commit)
+    full = full_disk(db)
 
     def last(con: Any) -> str:
         full[0] = True

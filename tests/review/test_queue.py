@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from review_world import filled, staff
+from review_world import filled, full_disk, staff
 
 from hoigen.review import adjudicate, gold, queue
 from hoigen.review import tables as t
@@ -329,13 +329,7 @@ def test_one_that_fails_takes_none_of_the_others_along(tmp_path: Path) -> None:
 def test_nothing_is_told_as_saved_before_it_is_committed(tmp_path: Path) -> None:
     db = Database(tmp_path / "r.sqlite")
     db.create()
-    full = [False]
-
-    def commit(con: Any) -> None:
-        if full[0]:
-            raise sa.exc.OperationalError("commit", {}, sqlite3.OperationalError("database or disk is full"))
-
-    sa.event.listen(db.engine, "commit", commit)
+    full = full_disk(db)
 
     def last(con: Any) -> str:
         full[0] = True  # from the commit that this is part of on

@@ -280,7 +280,7 @@ class Run:
         if not loaded:
             raise self.damaged("it is empty")
         if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), dict):
-            raise self.damaged("it has no `recipe`")
+            raise self.damaged("it has no `recipe` (where hoigen did not write it, this is no run)")
         for key, kind in KINDS.items():
             if not isinstance(loaded.get(key), kind | None):
                 what = "a list" if kind is list else "key: value pairs"
