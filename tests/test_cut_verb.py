@@ -64,6 +64,7 @@ def test_a_list_with_captions_lies_beside_the_files(run: Path, tmp_path: Path) -
     rows = [
         {"path": str(run.parent / "videos" / f"{name}.mp4"), "licence": "CC0", "file_name": name} for name in ("a", "b")
     ]
+    rows[0]["text"] = "A square goes to the right."
     (tmp_path / "list.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     whole = tmp_path / "listed"
     curated(videos=str(tmp_path / "list.jsonl"), run=whole, duplicates="keep", keep={"fps": {"min": 20}})
@@ -76,7 +77,8 @@ def test_a_list_with_captions_lies_beside_the_files(run: Path, tmp_path: Path) -
     assert [(row["licence"], row["fps"], Path(row["uri"]).name) for row in listed] == [
         ("CC0", 25.0, "a.mp4"), ("CC0", 25.0, "b.mp4"),
     ]  # fmt: skip
-    assert next(iter(listed[0])) == "file_name"
+    assert list(listed[0])[:2] == ["file_name", "caption"]
+    assert [row["caption"] for row in listed] == ["A square goes to the right.", None], "the words of the list"
 
     hoigen.cut(run, workers=1, quiet=True)
     assert (run / "cut" / "metadata.jsonl").is_file()

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exporting import FRAMES, WORDS, a_run, export, task_of
+from exporting import CAPTIONS, FRAMES, WORDS, a_run, export, task_of
 
+import hoigen
 from hoigen import video
 from hoigen.data.run import Run
 from hoigen.dataset.contract import Sample
@@ -69,6 +70,17 @@ def test_videofolder_by_datasets(run: Run, tmp_path: Path) -> None:
     for row, sample in zip(found, samples, strict=True):
         assert (row["frames"], row["fps"], row["digest"]) == (sample.frames, sample.fps, sample.digest)
         check_frames(decoded(row["video"]["path"]), sample)
+
+
+def test_the_folder_of_a_cut_by_datasets(run: Run, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="loaders of exports: make readers")
+    made = hoigen.cut(run.path, out=tmp_path / "out", workers=1, quiet=True)
+    found = datasets.load_dataset(
+        "videofolder", data_dir=str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
+    ).cast_column("video", datasets.Video(decode=False))
+    assert len(found) == made.cut
+    assert sorted(row["caption"] for row in found) == sorted(CAPTIONS)
+    assert all(Path(row["video"]["path"]).stem == row["id"] for row in found)
 
 
 def test_finetrainers_folder_by_datasets(run: Run, tmp_path: Path) -> None:

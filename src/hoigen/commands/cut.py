@@ -323,9 +323,10 @@ def _list(run: Run, out: Path) -> None:
     found = table(run.path, state="kept")
     found.con.register("files", pa.table({"id": [Path(name).stem for name in files], "file_name": files}))
     columns = [name for name, *_ in found.con.execute(f"describe {found.query}").fetchall()]
-    shown = ", ".join(
-        f"kept.{quoted(name)}" for name in columns if name not in ("state", "rule", "reason", "file_name")
-    )
+    words = [f"kept.{name}" for name in ("caption", "prompt") if name in columns]  # of hoigen caption, of the list
+    caption = f"coalesce({', '.join(words)}) as caption, " if words else ""
+    others = [name for name in columns if name not in ("state", "rule", "reason", "file_name", "caption")]
+    shown = caption + ", ".join(f"kept.{quoted(name)}" for name in others)
     each = f"select distinct on (id) * from ({found.query})"  # a stretch listed twice is one file
     query = f"select files.file_name, {shown} from ({each}) kept join files using (id) order by uri, start"
     if not copy_to(found.con, query, "jsonl", out / METADATA):
