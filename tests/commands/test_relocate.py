@@ -159,6 +159,17 @@ def test_each_of_two_videos_of_one_content_has_a_place_of_its_own(tmp_path: Path
     assert sorted(uris(tmp_path / "run")) == [f"{tmp_path}/new/a.mp4", f"{tmp_path}/new/b.mp4"]
 
 
+def test_a_duplicate_names_the_first_where_it_lies_now(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    render(tmp_path / "old" / "a.mp4", pan(texture(1, (120, 90)), 30, (1, 0), (96, 72)))
+    shutil.copy(tmp_path / "old" / "a.mp4", tmp_path / "old" / "b.mp4")
+    curated(videos=tmp_path / "old", run=tmp_path / "run")
+    (tmp_path / "old").rename(tmp_path / "new")
+    hoigen.relocate(tmp_path / "run", root=[f"{tmp_path / 'old'}={tmp_path / 'new'}"])
+    [reason] = [row["reason"] for row in Run(tmp_path / "run").clips.read(0) if row["reason"]]
+    assert reason == f"same content as {tmp_path}/new/a.mp4"
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_from_a_disk_to_a_store_and_back(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slash: str

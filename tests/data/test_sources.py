@@ -472,6 +472,19 @@ def test_parquet(tmp_path: Path) -> None:
     }
 
 
+def test_parquet_with_videos_as_datasets_writes_them(tmp_path: Path) -> None:
+    def listed(name: str, contents: list[bytes | None]) -> Path:
+        kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+        videos = [{"bytes": each, "path": f"{at}.mp4"} for at, each in enumerate(contents)]
+        pq.write_table(pa.table({"video": pa.array(videos, kind), "text": ["a"] * len(videos)}), tmp_path / name)
+        return tmp_path / name
+
+    first, second = read_sources(listed("paths.parquet", [None, None]))
+    assert (first.uri, second.uri, first.caption) == (f"{tmp_path}/0.mp4", f"{tmp_path}/1.mp4", "a")
+    with pytest.raises(UsageError, match=r"its column 'video' holds the files themselves.*write them out first"):
+        list(read_sources(listed("whole.parquet", [b"\0" * 5000, None])))
+
+
 @pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress)])
 def test_packed_lists(tmp_path: Path, suffix: str, pack: Any) -> None:
     assert rows(tmp_path / f"l.csv.{suffix}", pack(b"uri\na.mp4\n")) == [Source(f"{tmp_path}/a.mp4")]

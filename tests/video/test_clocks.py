@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from hoigen import video
 from hoigen.core.clip import Clip, EveryFrame
+from hoigen.core.errors import VideoError
 from hoigen.video.cutting import cut_clip
 from hoigen.video.shots import find_shots
 from render import counting, index_of, render
@@ -107,6 +109,21 @@ MADE: dict[str, Callable[[Path], Path]] = {
     ),
 }
 
+
+def reordered(path: Path, times: list[float]) -> Path:
+    """Frames with these times, as an encoder with B-frames writes them: stamps of decoding lag behind those shown."""
+    with av.open(str(path), "w") as new:
+        stream = new.add_stream("libx264", rate=25, options=X264 | {"x264-params": "b-adapt=0:scenecut=0"})
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 12800)
+        for image, at in zip(counting(len(times), SIZE), times, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = round(at * 12800), Fraction(1, 12800)
+            new.mux(stream.encode(frame))
+        new.mux(stream.encode(None))
+    return path
+
+
 CRAMMED = "crammed in MP4", "all of a piece on one stamp"
 
 
@@ -144,6 +161,24 @@ def test_stamps_of_decoding_alone_lose_no_frame(tmp_path: Path) -> None:
     seen = list(video.walk(str(path), short_side=None))
     assert [index_of(image) for image, _ in seen] == list(range(60))
     assert [at for _, at in seen] == pytest.approx(evenly(60), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize(
+    "times", [[*evenly(89), 10800.0], [*evenly(40), *evenly(50, start=3601.6)]], ids=["last", "hole"]
+)
+def test_with_frames_out_of_order_a_cut_has_all_and_a_copy_says_what_it_cannot(
+    tmp_path: Path, suffix: str, times: list[float]
+) -> None:
+    path = reordered(tmp_path / f"a{suffix}", times)
+    header = video.probe(str(path))
+    assert (header.frames, header.duration) == (90, pytest.approx(3.6, abs=0.01))
+    clip = Clip(id="a", uri=str(path), end=header.duration, width=SIZE[1], height=SIZE[0], fps=header.fps)
+    cut = cut_clip(clip, tmp_path / "cut.mp4")
+    assert [index_of(image) for image, _ in video.walk(str(cut), short_side=None)] == list(range(90))
+    assert video.probe(str(cut)).duration == pytest.approx(3.6, abs=0.01)
+    with pytest.raises(VideoError, match="nothing of when its frame is shown: cut it without --copy"):
+        cut_clip(clip, tmp_path / "copied.mp4", copy=True)
 
 
 def test_two_frames_with_one_stamp_are_two(tmp_path: Path) -> None:

@@ -24,9 +24,7 @@ VERBS = {
     "watch": (
         "Says how a run that is at work is getting on: rates, queues, failures by reason, cards, and who is silent."
     ),
-    "retry": (
-        "Tries all failed clips of a run again, and only those; what experts refused or answered amiss is asked again."
-    ),
+    "retry": "Tries all failed clips of a run again; what experts refused or answered amiss is asked again.",
     "relocate": "Tells a run that its videos lie elsewhere, on this machine or another; nothing is measured again.",
     "funnel": (
         "Shows how many clips each rule dropped; with --set or --recipe, what other rules would. Nothing is decoded."

@@ -180,7 +180,8 @@ class _Search:
 
 
 def _move_rows(table: Table, shard: int, search: _Search) -> None:
-    """Rows of a shard with the places that hold now, and the time of the files there."""
+    """Rows of a shard with the places that hold now, also of what a duplicate is one of, and the time of the files."""
+    from hoigen.stages.clips import SAME_AS
     from hoigen.stages.ingest import stamp
 
     rows, changed = table.read(shard), False
@@ -190,6 +191,10 @@ def _move_rows(table: Table, shard: int, search: _Search) -> None:
             header = json.loads(row["header"]) | {"stamp": stamp(where)} if row["header"] else None
             row |= {"uri": where, "header": None if header is None else json.dumps(header, ensure_ascii=False)}
             changed = True
+        if (reason := row.get("reason") or "").startswith(SAME_AS):
+            first = search.place(reason.removeprefix(SAME_AS))
+            changed = changed or SAME_AS + first != reason
+            row["reason"] = SAME_AS + first
     if changed:
         table.write(shard, rows, table.facts_of(shard))
 

@@ -24,8 +24,9 @@ def retry(
     part: Part = WHOLE,
     quiet: Quiet = False,
 ) -> Funnel:
-    """Tries all failed clips of a run again, and only those; what experts refused or answered amiss is asked again.
+    """Tries all failed clips of a run again; what experts refused or answered amiss is asked again.
 
+    What has not been looked at yet is done, too, as `hoigen curate RUN/run.yaml` does it; what is done stays as it is.
     What failed stays in the tables until there is something in its place: killed, a retry has lost nothing.
     """
     from hoigen.commands.curate import carry_out

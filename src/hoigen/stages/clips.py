@@ -390,7 +390,7 @@ class _Sealing:
         marked = {
             "state": ("'ok'", "'dropped'"),
             "rule": ("null", "'duplicate'"),
-            "reason": ("null", "if(marks.again, 'the same row again', 'same content as ' || marks.first)"),
+            "reason": ("null", f"if(marks.again, 'the same row again', '{SAME_AS}' || marks.first)"),
         }
         for name, (no_more, value) in marked.items():
             cases = f"when marks.video is null then every.{name} when marks.first is null then {no_more} else {value}"
@@ -434,4 +434,6 @@ class _Sealing:
             yield now
 
 
+SAME_AS = "same content as "
+"""Why a clip is a duplicate; what follows is where the first one lies."""
 NOT_FOUND = "anti join (select distinct video from found) again on again.video = sealed.video"

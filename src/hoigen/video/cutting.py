@@ -214,7 +214,7 @@ class _Source:
         headway = Headway(self.progress)
         clock = Clock(self.container, self.video)
         packets = self.container.demux([s for s in (self.video, self.audio) if s is not None])
-        for packet in packets if self.jumps == 0 else clock.mended(packets):
+        for packet in clock.mended(packets):
             headway.read(packet)
             if packet.dts is not None:
                 headway.at(self.second(packet.dts, packet.time_base))
@@ -410,6 +410,8 @@ def _copied(source: _Source, target: _Target, header: Header) -> None:
     for packet in source.packets():
         if packet.stream is source.audio:
             sound.take(packet)
+        elif packet.pts is None and packet.size and begin is not None and not done:
+            raise VideoError("a stamp of its clock says nothing of when its frame is shown: cut it without --copy")
         elif packet.pts is not None and not done:
             at = source.second(packet.pts, packet.time_base)
             if begin is None:

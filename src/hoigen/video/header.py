@@ -196,7 +196,7 @@ def _look_at_packets(
     clock is suspect."""
     import av
 
-    read, latest, indexed = 0, 0.0, look.whole
+    read, latest, indexed, untold = 0, 0.0, look.whole, 0
     base = float(stream.time_base)
     try:
         for packet in clock.mended(container.demux(stream)):
@@ -209,21 +209,40 @@ def _look_at_packets(
             if indexed and (look.frame is not None or look.count >= FIRST_FRAME):
                 return
             look.count += size > 0
-            if not indexed and size and (at is not None or packet.dts is not None):
+            if not indexed and size and at is None and clock.shown is not None:
+                untold += 1
+            elif not indexed and size and (at is not None or packet.dts is not None):
                 at = packet.dts * base if at is None else at
                 if not look.times or at >= latest:
                     latest, look.end = at, at + (length if not clock.jumps else clock.usual)
                 look.times.append(at)
             read += size
             if read > SCAN and not suspect:
-                return
+                break
+        else:
+            look.whole = True
+        _fill(look, untold, clock.usual)
     except (av.FFmpegError, ValueError):
         return  # decoding will meet it again, and say so
     except PROGRAM_FAULTS:
         raise
     except Exception as error:  # of the object store
         raise VideoError(f"reading stopped: {reason_of(error)}") from error
-    look.whole = True
+
+
+def _fill(look: _Look, untold: int, usual: Seconds) -> None:
+    """Times of frames whose own were bad stamps: where one is missing among the others, else behind the last."""
+    if not untold:
+        return
+    look.times.sort()
+    filled = []
+    for one, other in itertools.pairwise(look.times):
+        room = min(untold, round((other - one) / usual) - 1)
+        filled += [one + (other - one) * n / (room + 1) for n in range(1, room + 1)]
+        untold -= max(0, room)
+    filled += [look.end + n * usual for n in range(untold)]
+    look.times += filled
+    look.end += untold * usual
 
 
 def _duration(container: Any, stream: Any, look: _Look, first_time: Seconds) -> Seconds:

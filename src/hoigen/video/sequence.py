@@ -64,7 +64,8 @@ class Pass:
         start: seconds; where the stretch begins.
         end: seconds; where it ends. None: with the video.
         progress: called when the pass has moved on.
-        jumps: how often the file's clock has to be mended (`Header.jumps`); None: not known.
+        jumps: how often the file's clock has to be mended (`Header.jumps`), as far as is known: of a file whose clock
+            jumps nothing is searched for by its stamps.
 
     Of what it has met, it knows `packets` and how many of them are `bad`, from the first keyframe on; `count`, the
     frames given; `torn`, how many from `start` on the decoder marks as damaged; `whole`, whether a frame at or behind
@@ -209,9 +210,8 @@ class Pass:
                 self.bad += self.begun
 
     def _demuxed(self) -> Iterator[Any]:
-        """Packets of the stream, with right stamps."""
-        packets = self._read()
-        return packets if self.jumps == 0 else self.clock.mended(packets)
+        """Packets of the stream, with right stamps: an index of even decoding times tells nothing of a bad one."""
+        return self.clock.mended(self._read())
 
     def _read(self) -> Iterator[Any]:
         import av

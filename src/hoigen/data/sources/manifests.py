@@ -296,7 +296,7 @@ def _parquet(path: str) -> Iterator[At]:
             with pq.ParquetFile(file) as table:
                 _check_twice(table.schema_arrow.names, path)
                 number = 0
-                for batch in table.iter_batches(batch_size=4096):
+                for batch in table.iter_batches(batch_size=4096, columns=_without_contents(table, path)):
                     for at, field in enumerate(batch.schema):
                         if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
                             # Python knows no nanoseconds; a date goes to meta as text anyway
@@ -306,3 +306,23 @@ def _parquet(path: str) -> Iterator[At]:
                         yield f"row {number}", row
         except (pa.ArrowException, ValueError, OverflowError) as error:  # a text that is not UTF-8, a date of no year
             raise unreadable(path, error) from None
+
+
+def _without_contents(table: Any, path: str) -> list[str] | None:
+    """Columns to be read of a Parquet list: of a video as `datasets` writes it (`{bytes, path}`), the path alone.
+
+    None is all. Raises UsageError where the table holds the files themselves: a run is of files to go back to.
+    """
+    leaves = [table.schema.column(at).path for at in range(len(table.schema.names))]
+    contents = [leaf for leaf in leaves if leaf.endswith(".bytes") and f"{leaf.removesuffix('bytes')}path" in leaves]
+    contents = [leaf for leaf in contents if leaf.split(".")[0].lower() in ALIASES["uri"] and leaf.count(".") == 1]
+    for leaf in contents:
+        groups = (table.metadata.row_group(at) for at in range(table.metadata.num_row_groups))
+        if any(
+            group.column(leaves.index(leaf)).total_uncompressed_size > 64 * group.num_rows + 1024 for group in groups
+        ):
+            raise UsageError(
+                f"{path}: its column {leaf.split('.')[0]!r} holds the files themselves, and hoigen reads files: write "
+                'them out first (docs/videos.md, "Lists of others", has the lines)'
+            )
+    return [leaf for leaf in leaves if leaf not in contents] if contents else None

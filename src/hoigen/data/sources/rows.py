@@ -118,6 +118,8 @@ def _one(fields: Fields, meta: dict[str, Any], place: str, located: Located) -> 
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"{place}: end is {end:g}, which is not after start, {start or 0:g}")
     column, text = fields["uri"]
+    if isinstance(text, Mapping) and "path" in text:  # a video as `datasets` writes it, with `bytes` beside
+        text = text["path"]
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise UsageError(f"{place}: {column} is a path or a URI; it came as {shown(text)}")
     uri = located(text.strip())
