@@ -3,11 +3,11 @@ python benchmarks/generated/score.py CLIPS --run FOLDER
 python benchmarks/generated/score.py CLIPS --half working --run FOLDER --fps 8 --measures hoi_lite coarse_hoi
 python benchmarks/generated/score.py CLIPS --list benchmarks/generated/clips_3.jsonl --run FOLDER --fps 2
 
-CLIPS: the folder that `collect.py` has filled. `--half`: of the first list alone, whose halves are in split.json; rules
-and thresholds are chosen on what has been seen, and a closed set is opened once. `--fps`: frames a second that fine_hoi
-looks at (fewer cost less; its looks at things without a word are two a second at any rate). The first table asks
-nothing of the clips (no prompt). The last two, of fine_hoi, ask for verb and object of the label, and read the same
-observations: where each number is defined, and how well it ranks.
+CLIPS: the folder that `collect.py` has filled, of the same list. `--half`: of the first list alone, whose halves are in
+split.json; rules and thresholds are chosen on what has been seen, and a closed set is opened once. `--fps`: frames a
+second that fine_hoi looks at (fewer cost less; its looks at things without a word are two a second at any rate). The
+first table asks nothing of the clips (no prompt). The last two, of fine_hoi, ask for verb and object of the label, and
+read the same observations: where each number is defined, and how well it ranks.
 
 For each number: on how many clips it is defined (of all, of the real ones, of those without a person), and the AUC of
 real against none, of the same where a person is seen in both, and of real against broken. The second table: Spearman's

@@ -2,8 +2,8 @@
 
 python benchmarks/generated/sheets.py FOLDER SHEETS [--format jpg png] [--only ID ...] [--list FILE]
 
-FOLDER holds what collect.py brought of the same list (clips.jsonl without --list). The frames lie evenly over the clip,
-each at the middle of its twelfth; a recorded crop is cut out first.
+FOLDER holds what collect.py brought of the same list (clips.jsonl without --list; clips_3.jsonl, clips_4.jsonl). The
+frames lie evenly over the clip, each at the middle of its twelfth; a recorded crop is cut out first.
 """
 
 from __future__ import annotations
