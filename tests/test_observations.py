@@ -228,7 +228,7 @@ def test_new_words_alone_are_looked_for(tmp_path: Path, videos: list[Path]) -> N
 
 def test_the_hoi_scores_go_by_the_prompt_and_others_do_not() -> None:
     named = {name for name in measure_names() if goes_by_prompt(name)}
-    assert named == {"coarse_hoi", "fine_hoi", "hoi_failures", "hoi_judge"}
+    assert named == {"coarse_hoi", "fine_hoi", "hoi_act", "hoi_failures", "hoi_judge"}
     assert goes_by_prompt("of_my_own"), "nobody knows: it is made anew"
 
 

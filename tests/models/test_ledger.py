@@ -48,6 +48,7 @@ WANTED: dict[str, tuple[str, ...]] = {
     "motion": (),
     "temporal_flickering": (),
     "hoi_lite": LITE,
+    "hoi_act": LITE,
     "coarse_hoi": LITE,
     "fine_hoi": LITE,
     "hoi_failures": LITE,

@@ -39,6 +39,7 @@ OWN: Mapping[Kind, Mapping[str, str]] = {
             "coarse_hoi",
             "damage",
             "fine_hoi",
+            "hoi_act",
             "hoi_failures",
             "hoi_judge",
             "hoi_judgement",

@@ -49,7 +49,7 @@ ANY = Knows(objects=None, verbs=None)
             share=True,
             headline=True,
             place=12,
-            rank=5,
+            rank=6,
             about="A detected person does anything with any object, 0..1; the formula as it is printed.",
         ),
         Number(
@@ -59,7 +59,7 @@ ANY = Knows(objects=None, verbs=None)
             share=True,
             headline=True,
             place=13,
-            rank=4,
+            rank=5,
             about="A person and the asked object together, whatever the verb, 0..1.",
         ),
     ),

@@ -42,7 +42,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             better="more",
             share=True,
             place=21,
-            rank=7,
+            rank=8,
             about="Steadiness of contact, 0..1: one minus the mean change, from frame to frame, of how far the "
             "touching part of the person is from the object. More is better; read it beside fine_contact: a still "
             "video without contact has 1.",
@@ -54,7 +54,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             share=True,
             headline=True,
             place=22,
-            rank=6,
+            rank=7,
             about="The same with 8 frames a second, 0..1.",
         ),
         Number(
@@ -115,7 +115,7 @@ MOVED = ("boxes", "masks", "points", "propagate", "threshold", "device", "dtype"
             share=True,
             headline=True,
             place=24,
-            rank=3,
+            rank=4,
             about="Steadiness x fine_fit x presence, 0..1, 0 for a still picture, less for a thing that changes its "
             "size; this project's own, high only where contact is as the verb asks for it. The changes that a verb "
             "itself makes are no unsteadiness.",

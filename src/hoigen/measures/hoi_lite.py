@@ -70,7 +70,7 @@ class _Look:
             better="more",
             share=True,
             place=31,
-            rank=8,
+            rank=9,
             about="How surely a person handles, rides or acts on something, 0..1; 0.5 is as likely as not on web "
             "clips.",
         ),
@@ -154,10 +154,7 @@ class HoiLite:
         if seen.reason:
             return Score(None, {"reason": seen.reason}, dict.fromkeys(WEIGHTS))
         looks = [_look(frame) for frame in seen.frames]
-        parts = {}
-        for name in WEIGHTS:  # the mean of the better half, at least one
-            best = sorted(look.features[name] for look in looks)[-max(1, len(looks) // 2) :]
-            parts[name] = sum(best) / len(best) if best else 0.0
+        parts = better_half([look.features for look in looks])
         held = _summed([{each.object: each.score for each in reversed(look.contacts)} for look in looks])
         named = _summed([held, *(look.names for look in looks)])
         name = max(named, key=lambda label: named[label], default="")
@@ -197,6 +194,20 @@ def _look(frame: ObservedFrame) -> _Look:
     features = {name: sure * value for name, value in features.items()}
     features["hoi_held"] = max((pair.score for pair in touches(frame)), default=0.0)
     return _Look(frame.time, things, hands, sorted(contacts, key=lambda contact: -contact.score), names, features)
+
+
+def features_of(frame: ObservedFrame) -> Mapping[str, float]:
+    """What one frame says, 0..1 each, under the names in WEIGHTS."""
+    return _look(frame).features
+
+
+def better_half(features: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of the features of all frames, each one's mean over its better half of them, one at least; 0 without any."""
+    parts = {}
+    for name in WEIGHTS:
+        best = sorted(each[name] for each in features)[-max(1, len(features) // 2) :]
+        parts[name] = sum(best) / len(best) if best else 0.0
+    return parts
 
 
 def probability(features: Mapping[str, float]) -> float:

@@ -37,9 +37,12 @@ class Unnamed:
         contact: share of looks with a touch above THETA.
         steady: one minus the share of looks between which contact begins or ends.
         whole: contact x steady; None without any touch, and where nobody is.
-        act: how well touch goes with the verb's profile x steadiness beyond what the verb itself changes x movement,
-            and OTHER of that where the asked thing is not seen; None where `whole` is, and of a single look.
-        reason: why there is none.
+        done: how well touch goes with the verb's profile x steadiness beyond what the verb itself changes; 0 without
+            any touch, None of a single look.
+        moved: movement, 0..1; 0 for a still picture.
+        other: whether the asked thing has a word and is not seen.
+        act: done x moved, and OTHER of that for another thing; None where `whole` or `done` is.
+        reason: why there is no `whole`.
     """
 
     times: Sequence[float]
@@ -47,6 +50,9 @@ class Unnamed:
     contact: float
     steady: float
     whole: float | None
+    done: float | None = None
+    moved: float = 0.0
+    other: bool = False
     act: float | None = None
     reason: str = ""
 
@@ -97,20 +103,28 @@ class Looks:
             reason = nobody or "nobody is seen with a thing at a hand, or riding one"
         elif nobody and (contact < least or held.sum() < FEWEST):
             reason = f"{nobody}; a touch is seen in {held.sum()} of {len(held)} looks"
-        if reason:
-            return Unnamed(
-                times=self.times, touch=self.touch, contact=contact, steady=steady, whole=None, reason=reason
-            )
-        whole = contact * steady
-        if len(held) < 2:
-            return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole)
-        reach = np.where(held, 0.0, AWAY)
-        turns = float(np.abs(np.diff(held.astype(float))).sum()) - changes_asked(times, reach, profile)
-        act = fit(times, reach, held, profile) * (1.0 - max(0.0, turns) / (len(held) - 1))
-        act *= moves(np.array(self.places, float), float(np.nanmedian(self.tall)))
-        if thing is not None and sum(thing in labels for labels in self.labels) < least * len(held):
-            act *= OTHER
-        return Unnamed(times=self.times, touch=self.touch, contact=contact, steady=steady, whole=whole, act=act)
+        whole = None if reason else contact * steady
+        done: float | None = None
+        if len(held) > 1:
+            reach = np.where(held, 0.0, AWAY)
+            turns = float(np.abs(np.diff(held.astype(float))).sum()) - changes_asked(times, reach, profile)
+            done = fit(times, reach, held, profile) * (1.0 - max(0.0, turns) / (len(held) - 1)) if contact else 0.0
+        tall = [each for each in self.tall if not math.isnan(each)]
+        moved = moves(np.array(self.places, float), float(np.median(tall))) if tall else 0.0
+        other = thing is not None and sum(thing in labels for labels in self.labels) < least * len(held)
+        act = None if whole is None or done is None else done * moved * (OTHER if other else 1.0)
+        return Unnamed(
+            times=self.times,
+            touch=self.touch,
+            contact=contact,
+            steady=steady,
+            whole=whole,
+            done=done,
+            moved=moved,
+            other=other,
+            act=act,
+            reason=reason,
+        )
 
 
 def _place(frame: ObservedFrame) -> Box | None:
