@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from review_world import staff
 from web_world import joined, served
 
 import fake_talk
@@ -17,8 +18,9 @@ from hoigen.commands.cli import main
 from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotations
 from hoigen.data.run import Run
-from hoigen.review import exchange, project
+from hoigen.review import exchange, project, queue, tasks
 from hoigen.review import tables as t
+from hoigen.review.database import Database
 from hoigen.review.export import export
 from hoigen.review.gold import set_gold
 from hoigen.review.queue import answer
@@ -26,7 +28,7 @@ from hoigen.rules import decide, removals
 from hoigen.rules.runfile import steps_of
 from hoigen.stages.captioned import caption_rows
 from render import pan, render, texture
-from run_folders import curated, in_this_process
+from run_folders import Given, curated, in_this_process, write_recipe, write_run
 
 JUDGED = "Hands cut bread."
 YES = {"interaction": "yes", "triplets": [], "conspicuous": "yes", "reason": "bread is cut"}
@@ -169,3 +171,60 @@ def test_a_removed_clip_is_asked_of_nobody_and_shown_to_nobody(run: Path) -> Non
     assert not [row for row in Annotations(Run(run)).latest() if row.value is not None]
     assert last.counts("keep") == {t.OPEN: 2, t.REMOVED: 1}
     last.db.close()
+
+
+def test_rules_that_drop_a_clip_now_leave_people_alone_with_it_and_answers_stay(tmp_path: Path) -> None:
+    for at in range(3):
+        render(tmp_path / f"v{at}.mp4", pan(texture(at, (200, 120)), 24 + 12 * at, (1, 0), (128, 72)), fps=24)
+    where: dict[str, Any] = {"videos": str(tmp_path / "*.mp4"), "run": tmp_path / "run"}
+    curated(**where, keep={"duration": {"min": 0.5}})
+    run = Run(tmp_path / "run")
+    short, middle, long = ids(run.path)
+    before = project.begin(run, double_share=0.0, gold_share=0.0)
+    [ann] = staff(before.db, ["ann"])
+    lent = {row["clip"]: row["item"] for row in queue.claim(before.db, ann, "keep")}
+    said = {"id": str(uuid.uuid4()), "item": lent[short], "value": "keep"}
+    assert answer(before.db, ann, [said], app="test").saved
+
+    curated(**where, keep={"duration": {"min": 1.9}})
+    again = project.begin(run)
+    assert again.counts("keep") == {t.DONE: 1, t.UNKEPT: 1, t.OPEN: 1}
+    assert {row["clip"] for row in queue.claim(again.db, ann, "keep")} == {long}
+    late = {"id": str(uuid.uuid4()), "item": lent[middle], "value": "drop"}  # was on its way
+    assert answer(again.db, ann, [late], app="test").saved
+    assert again.counts("keep") == {t.DONE: 1, t.UNKEPT: 1, t.OPEN: 1}
+    with served(again) as port:
+        assert "the run&#39;s rules drop the clip now" in joined(again, port, "cas", role="admin").get("/quality").text
+    assert tasks.add_frames(again, double=0.0) == tasks.FRAMES_EACH  # of the clip that is kept
+
+    curated(**where, keep={"duration": {"min": 0.5}})
+    back = project.begin(run)
+    assert back.counts("keep") == {t.DONE: 2, t.OPEN: 1}  # what was said meanwhile counts
+    for each in (before, again, back):
+        each.db.close()
+
+
+def test_another_share_that_is_seen_twice_is_of_the_clips_that_are_there_too(db: Database, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [], [[Given(f"{i:016x}", uri=f"/videos/{i}.mp4") for i in range(20)]])
+    write_recipe(run, {"measures": [], "keep": {}})
+    made = project.begin(run, db.target, double_share=0.0, gold_share=0.0)
+    ann, bob = staff(made.db, ["ann", "bob"])
+
+    def all_kept(person: int) -> int:
+        rows = queue.claim(db, person, "keep", size=50)
+        each = [{"id": str(uuid.uuid4()), "item": row["item"], "value": "keep"} for row in rows]
+        return len(answer(db, person, each, app="test").saved)
+
+    assert all_kept(ann) == 20
+    assert made.counts("keep") == {t.DONE: 20}
+    again = project.begin(run, db.target, double_share=0.5)
+    waiting = made.counts("keep")[t.OPEN]
+    assert 4 <= waiting <= 16
+    assert all_kept(bob) == waiting
+    assert made.counts("keep") == {t.DONE: 20}
+    more = project.begin(run, db.target, double_share=1.0)
+    assert made.counts("keep") == {t.OPEN: 20 - waiting, t.DONE: waiting}
+    fewer = project.begin(run, db.target, double_share=0.0)
+    assert made.counts("keep") == {t.DONE: 20}
+    for each in (made, again, more, fewer):
+        each.db.close()

@@ -106,12 +106,55 @@ def test_nobody_can_tell_which_model_made_it(evaluation: Path) -> None:
                 said.append((item["item"], left))
                 assert ann.api("/api/answers", {"answers": [answer]}).json["saved"]
         assert ann.get(f"/media/{first[1]}/source").status == 404  # the file may name who made it
+        assert ann.get(f"/api/details/{first[1]}").status == ann.get(f"/api/details/{other[1]}").status == 404
         texts.append(ann.get("/api/mine/preference").text)
     assert not [text for text in texts if any(model in text for model in MODELS) or ".mp4" in text]
     assert 5 <= sum(sides) <= 22  # of 27, at random
     with made.db.read() as con:
         votes = dict(con.execute(sa.select(t.verdict.c.item, t.verdict.c.value)).all())
     assert all(votes[item] == ("first" if left == first[item] else "second") for item, left in said)
+
+
+def test_numbers_and_shapes_of_items_tell_no_model(evaluation: Path) -> None:
+    made = project.begin(Run(evaluation), question="rating", gold_share=0.0)
+    tasks.add_ratings(made, votes=1)
+    tasks.add_pairs(made, interval=0.2, votes=3)
+    with made.db.read() as con:
+        query = sa.select(t.clip.c.source, t.item.c.question).join(t.clip, t.clip.c.id == t.item.c.clip)
+        rows = con.execute(query.order_by(t.item.c.id)).all()
+    for question in ("rating", "preference"):
+        models = [row.source for row in rows if row.question == question]
+        same = sum(one == other for one, other in itertools.pairwise(models))
+        assert 0.15 * len(models) < same < 0.75 * len(models)  # one after the other in turn, or all of one first
+        assert len({models[at::3].count("model-x") for at in range(3)}) > 1 or same
+    with served(made) as port:
+        items = joined(made, port, "ann").claim("preference")
+    assert items
+    assert not {"width", "height", "fps"} & {name for item in items for name in item}
+
+
+def test_another_number_of_votes_is_asked_of_what_is_there_too(evaluation: Path) -> None:
+    made = project.begin(Run(evaluation), question="rating", gold_share=0.0)
+    tasks.add_ratings(made, votes=1)
+    ann, bob = staff(made.db, ["ann", "bob"])
+    answered(made, [ann], "rating", lambda *_: "4")
+    assert made.counts("rating") == {t.DONE: 36}
+    tasks.add_ratings(made, votes=2)
+    assert made.counts("rating") == {t.OPEN: 36}
+    assert len(queue.claim(made.db, bob, "rating", size=50)) == 36
+    queue.give_back(made.db, bob)
+    tasks.add_ratings(made, votes=1)
+    assert made.counts("rating") == {t.DONE: 36}
+
+
+def test_who_plans_more_votes_than_there_are_pairs_is_told(evaluation: Path) -> None:
+    made = project.begin(Run(evaluation), question="preference")
+    tasks.add_pairs(made, interval=0.2, votes=3)
+    assert tasks.votes_short(made, 0.2) == ""
+    tasks.add_pairs(made, interval=0.1, votes=3)  # 12 prompts, one video each
+    told = tasks.votes_short(made, 0.1)
+    assert "97 votes of each two models are wanted" in told
+    assert "make 36: the share is then known to 0.16 either way" in told
 
 
 def test_ratings_run_through_agree(evaluation: Path) -> None:
@@ -174,6 +217,7 @@ def test_claims_that_people_check_are_a_file_of_caption_eval(tmp_path: Path) -> 
     assert Counter((rating.clip, rating.captioner, rating.verdict) for rating in ratings) == {
         ("c0", "secretive", "false"): 1, ("c0", "secretive", "true"): 1, ("c0", "other", "false"): 1,
         ("c0", "other", "true"): 1, ("c1", "other", "false"): 1, ("c1", "other", "true"): 1,
+        ("c1", "secretive", ""): 1,
     }  # fmt: skip
     assert "it is blue" in out.read_text()
     assert hoigen.caption_eval(out, draws=200) is not None
@@ -184,6 +228,34 @@ def test_claims_that_people_check_are_a_file_of_caption_eval(tmp_path: Path) -> 
         file.write_text(text)
         with pytest.raises(UsageError, match=told):
             tasks.add_claims(made, file, double=0.0)
+
+
+def test_a_longer_list_of_claims_asks_only_what_is_new_and_half_a_caption_is_not_exported(tmp_path: Path) -> None:
+    made = reviewed(tmp_path, 2)
+    file, head = tmp_path / "to_check.csv", "clip,captioner,claim,kind\n"
+    old = ["c0,a,A cup.,object", "c0,a,A red cup.,object", "c1,b,,"]
+    file.write_text(head + "\n".join(old))
+    assert tasks.add_claims(made, file, double=0.0) == 2
+    answered(made, staff(made.db, ["ann"]), "claims", lambda *_: "true")
+    [out] = export(made).files
+    assert len(read_claims(out)) == 3
+    # a new one before the others, one of them twice, and a kind that is mended
+    more = ["c0,a,A man.,object", old[0], "c0,a,a  cup.,object", "c0,a,A red cup.,attribute", old[2]]
+    file.write_text(head + "\n".join(more))
+    assert tasks.add_claims(made, file, double=0.0) == 3
+    assert "1 caption is left out" in str(export(made))
+    assert out.read_text().count("\n") == 2  # of the caption without claims alone
+    with served(made) as port:
+        bob = joined(made, port, "bob")
+        [item] = bob.claim("claims")
+        assert item["subject"]["claim"] == "A man."
+        said = {"id": str(uuid.uuid4()), "item": item["item"], "value": "false"}
+        assert bob.api("/api/answers", {"answers": [said]}).json["saved"]
+    export(made)
+    assert Counter((one.clip, one.claim, one.kind, one.verdict) for one in read_claims(out)) == {
+        ("c0", "A cup.", "object", "true"): 1, ("c0", "A red cup.", "attribute", "true"): 1,
+        ("c0", "A man.", "object", "false"): 1, ("c1", "", "", ""): 1,
+    }  # fmt: skip
 
 
 def test_frames_that_people_label_are_a_file_of_calibrate(tmp_path: Path) -> None:

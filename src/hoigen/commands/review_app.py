@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,27 +39,31 @@ def review_app(
         Path | None, Setting("a table with columns id (a clip) and value (keep or drop): clips whose answer is known")
     ] = None,
     question: Annotated[
-        Literal["keep", "claims", "preference", "rating", "frames"],
+        Literal["keep", "claims", "preference", "rating", "frames"] | None,
         Setting(
             "what people are asked: keep or drop; claims of captions (--claims); which of two generated videos, or 1 to"
-            " 5 for each (a run of hoigen evaluate); frames with or without an interaction"
+            " 5 for each (a run of hoigen evaluate); frames with or without an interaction; keep unless this review was"
+            " begun with others alone"
         ),
-    ] = "keep",
+    ] = None,
     claims: Annotated[
         Path | None, Setting("claims to check: clip, captioner, claim, as caption-eval reads them")
     ] = None,
     votes: Annotated[
-        int, Setting("of preference and rating: how many people see each pair or video", least=1, most=20)
-    ] = 3,
+        int | None,
+        Setting(
+            "of preference and rating: how many people see each pair or video (3 unless set before)", least=1, most=20
+        ),
+    ] = None,
     interval: Annotated[
-        float,
+        float | None,
         Setting(
             "of preference: pairs are planned so that the share that prefers one of two models is known to this, "
-            "either way (95 %)",
+            "either way (95 %; 0.1 unless set before)",
             least=0.01,
             most=0.5,
         ),
-    ] = 0.1,
+    ] = None,
     order: Annotated[
         Literal["random", "source", "uncertainty"] | None,
         Setting("which clips come first: at random, by source, or nearest to the machine's threshold; else as it was"),
@@ -115,12 +120,14 @@ def review_app(
 
         return f"{write}: {plural(exchange.write(project.opened(folder, database), Path(write)), 'answer')}"
     given = {"double_share": double_share, "gold_share": gold_share}
-    opened = project.begin(folder, database, question=question, **given)
-    _items(opened, question, claims, votes, interval)
+    begun = question or project.asked_last(folder, database) or "keep"
+    opened = project.begin(folder, database, question=begun, clips=not invite or question is not None, **given)
+    if question is not None:
+        _items(opened, question, claims, votes, interval)
     if order:
         from hoigen.review.order import reorder
 
-        reorder(opened, question, order)
+        reorder(opened, begun, order)
     if promise is not None:
         opened.set(promise=promise or None)
     if prepare:
@@ -154,17 +161,23 @@ def review_app(
     return f"All answers are saved. To put them into the run: hoigen review {folder.path} --export"
 
 
-def _items(opened: Any, question: str, claims: Path | None, votes: int, interval: float) -> None:
+def _items(opened: Any, question: str, claims: Path | None, votes: int | None, interval: float | None) -> None:
     """Items of questions that have others than a clip each."""
     from hoigen.review import tasks
 
     double, seed = opened.setting("double_share"), opened.setting("seed")
+    votes = votes or opened.setting(f"votes {question}") or 3
     if question == "claims" and claims is not None:
         tasks.add_claims(opened, Path(claims), double=double, seed=seed)
     elif question == "preference":
+        interval = interval or opened.setting("interval") or 0.1
         tasks.add_pairs(opened, interval=interval, votes=votes, seed=seed)
+        opened.set(interval=interval, **{f"votes {question}": votes})
+        if short := tasks.votes_short(opened, interval):
+            print(short, file=sys.stderr)
     elif question == "rating":
         tasks.add_ratings(opened, votes=votes, seed=seed)
+        opened.set(**{f"votes {question}": votes})
     elif question == "frames":
         tasks.add_frames(opened, double=double, seed=seed)
 

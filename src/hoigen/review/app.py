@@ -147,6 +147,8 @@ def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[
         row["about"] = "" if hidden else row["clip"]
         if hidden:
             row["caption"] = row["subject"].get("prompt", "")
+            for name in ("width", "height", "fps"):  # of the one that the pair names first, wherever it is shown
+                del row[name]
         if row["question"] == CLAIMS:  # without who wrote it, and without the caption that the run has now
             row["caption"] = ""
         row["subject"] = {name: row["subject"][name] for name in ("claim", "time") if name in row["subject"]}
@@ -547,8 +549,21 @@ def _clip(request: Request, person: Person) -> Mapping[str, Any]:
 
 @page(ANNOTATOR)
 def details(request: Request, person: Person) -> Response:
-    """Scores and boxes of a clip."""
-    return JSONResponse(media.details(site_of(request).project.run, _clip(request, person)))
+    """Scores and boxes of a clip, and its source: of generated videos that is the model."""
+    row = _clip(request, person)
+    _check_told(request, person, row)
+    return JSONResponse(media.details(site_of(request).project.run, row))
+
+
+def _check_told(request: Request, person: Person, row: Mapping[str, Any]) -> None:
+    """Raises Wrong where a clip is one whose model people are not to know."""
+    if person.may(ADMIN):
+        return
+    with site_of(request).project.db.read() as con:
+        hidden = sa.select(t.item.c.id).where(t.item.c.question.in_((PREFERENCE, RATING)))
+        for place in (t.item.c.clip, t.item.c.other):
+            if con.execute(hidden.where(place == row["id"]).limit(1)).first() is not None:
+                raise Wrong(404, "There is no such clip.")
 
 
 SENT = {"cache-control": "private, max-age=3600"}
@@ -600,11 +615,7 @@ def _small(request: Request, person: Person) -> Any:
 def original(request: Request, person: Person) -> Response:
     """The video that a clip lies in, until there is a small file of the clip."""
     row = _clip(request, person)
-    with site_of(request).project.db.read() as con:
-        hidden = sa.select(t.item.c.id).where(t.item.c.question.in_((PREFERENCE, RATING)))
-        hidden = hidden.where((t.item.c.clip == row["id"]) | (t.item.c.other == row["id"])).limit(1)
-        if con.execute(hidden).first() is not None and not person.may(ADMIN):
-            raise Wrong(404, "There is no such clip.")
+    _check_told(request, person, row)
     try:
         found = media.source(row)
     except media.Gone as gone:

@@ -436,7 +436,7 @@ def _fold(con: Connection, item: int) -> None:
     counts: dict[int, int] = {row[0]: row[1] for row in con.execute(query)}
     about: dict[str, Any] = {"given": counts.get(t.ANSWERED, 0), "leased": counts.get(t.LIVE, 0)}
     if decided is not None:
-        stays = sa.case((t.item.c.state == t.REMOVED, t.REMOVED), else_=t.ADJUDICATED)
+        stays = sa.case((t.item.c.state.in_((t.REMOVED, t.UNKEPT)), t.item.c.state), else_=t.ADJUDICATED)
         about |= {"state": stays, "final": decided[1], "how": "adjudicated"}
         con.execute(sa.update(t.item).where(t.item.c.id == item, t.item.c.state != t.GOLD).values(about))
         return

@@ -8,7 +8,7 @@ of each clip under question `human`. Other questions become files in RUN/review/
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from hoigen.data.annotations import Annotation, Annotations
 from hoigen.review import tables as t
 from hoigen.review.project import Project
 from hoigen.review.questions import KEEP
-from hoigen.review.tasks import write_files
+from hoigen.review.tasks import claims_begun, write_files
 
 TOOL = "hoigen review"
 WHO = "review"
@@ -32,12 +32,16 @@ YES = {"keep": "yes", "drop": "no", "trim": "no", "crop": "no"}
 
 @dataclass(frozen=True, slots=True)
 class _Exported:
-    """What was written. added: annotations that say something new. final: clips with an answer that counts."""
+    """What was written. added: annotations that say something new. final: clips with an answer that counts. asked:
+    whether people are asked which clips to keep. files: of other questions, and their rows. begun: captions some of
+    whose claims have no answer."""
 
     run: Path
     added: int
     final: int
-    files: list[Path] = field(default_factory=list)
+    asked: bool = True
+    files: Mapping[Path, int] = field(default_factory=dict)
+    begun: int = 0
 
     def __str__(self) -> str:
         lines = [
@@ -46,7 +50,14 @@ class _Exported:
                 f"{plural(self.added, 'annotation')} added"
             )
         ]
-        return "\n".join([*lines, *map(str, self.files)])
+        lines = lines if self.asked or not self.files else []
+        lines += [f"{file}: {plural(rows, 'row')}" for file, rows in self.files.items()]
+        if self.begun:
+            lines.append(
+                f"{plural(self.begun, 'caption is', 'captions are')} left out of it: of these some claims have no "
+                "answer yet"
+            )
+        return "\n".join(lines)
 
 
 def export(project: Project) -> _Exported:
@@ -66,7 +77,9 @@ def export(project: Project) -> _Exported:
     gone = [key for key in said_here if key[1] in mine and key not in rows]
     back = [Annotation(clip=c, question=q, value=None, who=w, tool=TOOL) for c, q, w in gone]
     annotations.append([*new, *back])
-    return _Exported(project.run.path, len(new) + len(back), final, write_files(project))
+    asked, files = any(project.counts(KEEP).values()), write_files(project)
+    begun = len(claims_begun(project))
+    return _Exported(project.run.path, len(new) + len(back), final, asked, files, begun)
 
 
 def _rows(con: Connection) -> Iterator[Annotation]:

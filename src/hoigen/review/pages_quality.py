@@ -29,6 +29,7 @@ STATES: Mapping[int, str] = {
     t.LEFT_OUT: "kept without an answer (their band is sure)",
     t.GOLD: "gold: their answer is known",
     t.REMOVED: "removed: somebody asked for that",
+    t.UNKEPT: "not asked: the run's rules drop the clip now",
 }
 BANDS: Mapping[str, str] = {
     "sure": "sure: only sampled",

@@ -212,7 +212,7 @@ def _items(project: Project, not_counted: set[int]) -> tuple[_Items | None, tupl
     codes, number = codes[:count], known.fixed.number[:count]
     score, chance = known.fixed.score[:count], known.fixed.chance[:count]
     state = (codes & 7).astype(np.int8)
-    asked = (state != t.GOLD) & (state != t.REMOVED) & ~np.isnan(score)
+    asked = ~np.isin(state, (t.GOLD, t.REMOVED, t.UNKEPT)) & ~np.isnan(score)
     if not asked.any():
         return None, ()
     if known.asked is None or known.bands is None or not np.array_equal(known.asked, asked):

@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hoigen.data.run import Run
 from hoigen.data.tables import digest_of
 from hoigen.review import tables as t
 from hoigen.review.database import Database
-from hoigen.review.questions import KEEP
+from hoigen.review.questions import CLAIMS, FRAMES, KEEP
 from hoigen.review.statements import Statement
 from hoigen.rules import removals, sets
 
@@ -82,6 +83,26 @@ def database_of(run: Run, database: str | None) -> Database:
     return Database(database or run.review_folder / "review.sqlite")
 
 
+def asked_last(run: Run, database: str | None = None) -> str | None:
+    """The question of a review that is not told which one is meant: `keep`, where clips are asked of; else the one that
+    was begun last. None where there is no review yet."""
+    db = database_of(run, database)
+    if not db.postgres and not Path(db.target).is_file():
+        return None
+    try:
+        with db.read() as con:
+            if not sa.inspect(con).has_table("project"):
+                return None
+            begun = con.execute(sa.select(t.project.c.key).where(t.project.c.key.startswith("filled "))).scalars().all()
+            last = setting(con, "question")
+    finally:
+        db.close()
+    names = [key.removeprefix("filled ") for key in begun]
+    if not names:
+        return None
+    return KEEP if KEEP in names else last if last in names else names[-1]
+
+
 def opened(run: Run, database: str | None = None) -> Project:
     """The review of a run as it is. Raises UsageError when there is none."""
     db = database_of(run, database)
@@ -89,13 +110,16 @@ def opened(run: Run, database: str | None = None) -> Project:
     return Project(run, db)
 
 
-def begin(run: Run, database: str | None = None, *, question: str = KEEP, **settings: Any) -> Project:
+def begin(
+    run: Run, database: str | None = None, *, question: str = KEEP, clips: bool = True, **settings: Any
+) -> Project:
     """The review of a run, begun where there is none; clips that the run has won since are added.
 
     Args:
         run: the run.
         database: see `database_of`.
         question: whose items are made: a clip each for `keep`; other questions bring theirs (`add_items`).
+        clips: whether clips are brought in now, too.
         settings: of DEFAULTS, where they are to be others than they are.
 
     Raises UsageError when the run has no clips that were kept, or the database is another run's.
@@ -105,8 +129,10 @@ def begin(run: Run, database: str | None = None, *, question: str = KEEP, **sett
     db = database_of(run, database)
     db.create()
     project = Project(run, db)
+    shared = settings.get("double_share")
     with db.write() as con:
         whose = setting(con, "run")
+        more = shared is not None and shared != setting(con, "double_share")
         here = str(run.path.resolve())
         if whose is None:
             for name, value in {"run": here, "secret": secrets.token_hex(32), "made": db.now()}.items():
@@ -118,11 +144,61 @@ def begin(run: Run, database: str | None = None, *, question: str = KEEP, **sett
         for name, value in settings.items():
             if value is not None:
                 put(con, name, value)
-        seen, now = setting(con, f"filled {question}"), _signature(run)
+        if clips:
+            put(con, "question", question)
+        seen, now = (setting(con, f"filled {question}"), _signature(run)) if clips else (None, None)
     if seen != now:
         fill(project, question)
         project.set(**{f"filled {question}": now})
+    if more and shared is not None:  # of clips that are there already, too
+        seed = project.setting("seed")
+        ask_so_many(project, dict.fromkeys((KEEP, CLAIMS, FRAMES), lambda name: 1 + _twice(seed, name, shared)))
     return project
+
+
+def ask_so_many(project: Project, wanted: Mapping[str, Callable[[str], int]]) -> int:
+    """Asks other numbers of people of items that are there: those that have fewer answers then are asked again, those
+    that have enough are done.
+
+    Args:
+        project: the review.
+        wanted: question -> how many people, by question, clip and key of an item.
+
+    Returns of how many items the number has changed. What an adjudicator has, or has decided, stays as it is.
+    """
+    from hoigen.review.queue import settle
+
+    item = t.item.c
+    after, count = 0, 0
+    query = sa.select(item.id, item.question, item.clip, item.key, item.need, item.given, item.state)
+    query = query.where(item.question.in_(list(wanted))).order_by(item.id).limit(BLOCK)
+    more = sa.update(t.item).where(item.id == sa.bindparam("number"))
+    again = more.where(item.state == t.DONE, item.given < item.need).values(state=t.OPEN, final=None, how=None)
+    more = more.values(need=sa.bindparam("people"))
+    while True:
+        with project.db.write() as con:
+            rows = con.execute(query.where(item.id > after)).all()
+            changed = [
+                {"number": row.id, "people": people}
+                for row in rows
+                if (people := wanted[row.question](f"{row.question} {row.clip} {row.key}")) != row.need
+            ]
+            if changed:
+                con.execute(more, changed)
+                con.execute(again, changed)
+                fewer = {row["number"]: row["people"] for row in changed}
+                for row in rows:
+                    if row.state == t.OPEN and row.given >= fewer.get(row.id, row.given + 1):
+                        settle(con, row.id)
+        count += len(changed)
+        if len(rows) < BLOCK:
+            return count
+        after = rows[-1].id
+
+
+def _twice(seed: int, name: str, double: float) -> bool:
+    """Whether an item, by question, clip and key, is one of the share that one more person is asked of."""
+    return _share(f"double {seed} {name}") < double
 
 
 def _same_clips(run: Run, con: Connection) -> bool:
@@ -152,13 +228,16 @@ def fill(project: Project, question: str = KEEP) -> int:
     """
     count = 0
     double, seed = project.setting("double_share"), project.setting("seed")
+    kept = array("Q")
     for rows in _blocks(_clips(project.run)):
+        kept.extend(_short(row["id"]) for row in rows)
         with project.db.write() as con:
             count += len(rows)
             add_clips(con, rows)
             if question == KEEP:
                 add_items(con, ({"question": KEEP, "clip": row["id"]} for row in rows), double=double, seed=seed)
     gone = _take_out(project)
+    _ask_of_kept(project, kept)
     if not count:
         why = removals.told(gone) or f"none was kept (hoigen funnel {project.run.path} says why)"
         raise UsageError(f"{project.run.path} has no clips to look at: {why}")
@@ -200,6 +279,59 @@ def _take_out(project: Project) -> int:
                 settle(con, number)
         put(con, "removed", count)
     return count
+
+
+def _short(clip: str) -> int:
+    """Eight bytes that stand for a clip: a set of a million ids would take ten times the memory."""
+    return int.from_bytes(hashlib.blake2b(clip.encode(), digest_size=8).digest())
+
+
+def _ask_of_kept(project: Project, kept: array[int]) -> None:
+    """Asks nobody any more of clips that the run's rules drop now, and again of those that they keep again; answers
+    that were given stay.
+
+    Args:
+        project: the review.
+        kept: of the clips that the run keeps now.
+    """
+    import numpy as np
+
+    from hoigen.review.queue import give, settle
+
+    item, clip, held = t.item.c, t.clip.c, t.assignment.c
+    there = np.sort(np.frombuffer(kept, np.uint64)) if kept else np.zeros(0, np.uint64)
+    with project.db.read() as con:  # no index leads to the second video of a pair
+        pairs = con.execute(sa.select(item.id).where(item.other.is_not(None)).limit(1)).first() is not None
+    after = ""
+    while True:
+        with project.db.read() as con:
+            some = con.execute(sa.select(clip.id).where(clip.id > after).order_by(clip.id).limit(BLOCK)).scalars().all()
+        if not some:
+            break
+        after = some[-1]
+        lost = ~np.isin(np.array([_short(name) for name in some], np.uint64), there)
+        names = [name for name, gone in zip(some, lost, strict=True) if gone]
+        if not names:
+            continue
+        about = item.clip.in_(names) | (item.other.in_(names) if pairs else sa.false())
+        asked = about & item.state.in_((t.OPEN, t.DISPUTED, t.LEFT_OUT))
+        with project.db.write() as con:
+            con.execute(sa.update(t.clip).where(clip.id.in_(names)).values(machine="dropped"))
+            lent = sa.select(held.item, held.person).join(t.item, item.id == held.item).where(held.state == t.LIVE)
+            give(con, con.execute(lent.where(about)).all())
+            con.execute(sa.update(t.item).where(asked).values(state=t.UNKEPT, final=None, how=None))
+    other = t.clip.alias("other")
+    back = sa.select(item.id).join(t.clip, clip.id == item.clip).outerjoin(other, other.c.id == item.other)
+    back = back.where(item.state == t.UNKEPT, clip.machine == "kept")
+    back = back.where(item.other.is_(None) | (other.c.machine == "kept")).limit(BLOCK)
+    while True:
+        with project.db.write() as con:
+            numbers = con.execute(back).scalars().all()
+            con.execute(sa.update(t.item).where(item.id.in_(numbers)).values(state=t.OPEN))
+            for number in numbers:
+                settle(con, number)
+        if len(numbers) < BLOCK:
+            return
 
 
 def _blocks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -302,7 +434,7 @@ def add_items(
                 "subject": json.dumps(row.get("subject", {}), ensure_ascii=False),
                 "priority": row.get("priority", chance),
                 "chance": chance,
-                "need": votes + (_share(f"double {seed} {name}") < double),
+                "need": votes + _twice(seed, name, double),
             }
         )
     if made:

@@ -394,7 +394,7 @@ def verdict_row(said: Answer, about: Mapping[str, Any], person: int, app: str, a
 
 def _settled(con: Connection, about: dict[str, Any], only: str | None = None) -> dict[str, Any]:
     """State, answer and how it came about, of an item whose votes have changed; `only` is the one vote, if it is."""
-    if about["state"] in (t.ADJUDICATED, t.GOLD, t.REMOVED):
+    if about["state"] in (t.ADJUDICATED, t.GOLD, t.REMOVED, t.UNKEPT):
         return {}
     if about["given"] < about["need"]:
         return {"state": t.OPEN, "final": None, "how": None}

@@ -28,11 +28,12 @@ from sqlalchemy import (
 SCHEMA: Final = 1
 """Raised when a table changes; a database of another number is refused."""
 
-OPEN, DONE, DISPUTED, ADJUDICATED, LEFT_OUT, GOLD, REMOVED = range(7)
+OPEN, DONE, DISPUTED, ADJUDICATED, LEFT_OUT, GOLD, REMOVED, UNKEPT = range(8)
 """States of an item: votes are wanted; has all of them, and they agree; they do not, or somebody was unsure; somebody
 has decided; is not asked, since its band is only sampled; its answer is known, people are asked to see how they do; its
-clip was removed, since somebody asked for that."""
-NOT_ASKED: Final = (LEFT_OUT, GOLD, REMOVED)
+clip was removed, since somebody asked for that; its clip is dropped by the run's rules, which were others when it came.
+"""
+NOT_ASKED: Final = (LEFT_OUT, GOLD, REMOVED, UNKEPT)
 """States of items that are not among those whose answers are wanted."""
 LIVE, ANSWERED, BACK = range(3)
 """States of an assignment: lent, with a vote, given back (or run out) without one."""
@@ -64,8 +65,8 @@ clip = Table(
     Index("clip_source", "source"),
 )
 """Clips of the run. digest, stamp: of the file, when it was measured (`stamp` is JSON: size and time). machine: how the
-rules ended it. score: the number that people's verdicts are set against. numbers: all scores (JSON). What was removed
-has an empty uri, and nothing that tells what it shows."""
+rules end it now: kept, or dropped. score: the number that people's verdicts are set against. numbers: all scores
+(JSON). What was removed has an empty uri, and nothing that tells what it shows."""
 
 item = Table(
     "item",
