@@ -258,3 +258,38 @@ def test_a_box_goes_to_where_it_is_stored_and_back() -> None:
         left, top, right, bottom = turn.stored((0, 0, 0.5, 0.25))
         stored = image[round(top * 24) : round(bottom * 24), round(left * 40) : round(right * 40)]
         assert sorted(stored.ravel()) == sorted(part.ravel()), turn
+
+
+def test_what_people_say_of_a_child_stands_when_children_are_made_again(run: Path) -> None:
+    names = ids(run)
+    for name in names[:2]:
+        say(run, name, "human.trim", "0.5-2.25")
+    assert children(run).funnel.counts["kept"] == 2
+    below = run / "children"
+    rows = {row["parent"]: row["id"] for row in table(below)}
+    say(below, rows[names[0]], "human", "no")
+    assert children(run).funnel.counts["kept"] == 1
+    say(below, rows[names[0]], "human", "yes")
+    assert children(run).funnel.counts["kept"] == 2
+    say(run, names[0], "human.trim", None)  # whatever people say of it: it is asked for no more
+    assert children(run).funnel.counts["kept"] == 1
+    # as an older version wrote it, in the name of the review
+    older = Annotation(clip=rows[names[1]], question="human", value="no", who="review", tool="hoigen children")
+    Annotations(below).append([older])
+    assert children(run).funnel.counts["kept"] == 1
+
+
+def test_children_of_children_go_with_them(run: Path) -> None:
+    name = ids(run)[0]
+    say(run, name, "human.trim", "0.2-2.9")
+    children(run)
+    below = run / "children"
+    [child] = table(below)
+    say(below, child["id"], "human.trim", "0.1-2.5")
+    say(below, child["id"], "human", "no")  # as it is
+    assert children(below).funnel.counts["kept"] == 1
+    assert children(run).funnel.counts["kept"] == 0
+    assert children(below).funnel.counts["kept"] == 1
+    say(run, name, "human.trim", None)
+    children(run)
+    assert children(below).funnel.counts == {"kept": 0, "dropped": 1, "failed": 0, "pending": 0}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from hoigen.data.run import Run
 
+ASKED_FOR = "hoigen children"
+"""Who says of a child whether it is one still. It is nobody's own word: a no is the last one, and a yes counts as long
+as no person has said anything."""
 TRIES = 5
 """Files of annotations become one while others read them; they are then looked for again."""
 
@@ -54,9 +57,12 @@ def attach_said(con: duckdb.DuckDBPyConnection, run: Run, schema: str) -> None:
             f"{run.annotations.uri}, clip {clip}, question {HUMAN}, {who}: yes or no, or a number; it came as "
             f"{shown(value)}"
         )
+    own = f"who <> {text(ASKED_FOR)}"
     con.execute(
-        f"""create or replace view {schema}.said_human as select id, avg(human) as human, count(*) as people,
-        max(written) as written from said_{schema} group by id"""
+        f"""create or replace view {schema}.said_human as select id,
+        case when bool_or(not ({own}) and human = 0) then 0.0
+            else coalesce(avg(human) filter (where {own}), avg(human)) end as human,
+        count(*) as people, max(written) as written from said_{schema} group by id"""
     )
 
 

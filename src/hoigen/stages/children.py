@@ -20,7 +20,9 @@ from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.data.tables import digest_of
+from hoigen.core.words import plural
 from hoigen.rules.cascade import HUMAN, Step
+from hoigen.rules.people import ASKED_FOR
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Emit, Failure, Handler
 
@@ -32,7 +34,6 @@ TRIM, CROP = f"{HUMAN}.trim", f"{HUMAN}.crop"
 """Questions of annotations: `0.5-2.25`, seconds from the clip's start; `0.1,0,0.9,1`, left, top, right and bottom of
 the picture."""
 LIST = "list.jsonl"
-TOOL = "hoigen children"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def children_of(run: Run, steps: Sequence[Step]) -> list[Child]:
         if row.question in (TRIM, CROP) and row.value is not None:
             said.setdefault(row.clip, {}).setdefault((row.clip, row.who), {})[row.question] = row.value
     found: dict[tuple[str, str], Child] = {}
+    for name in _gone(run) if said else ():
+        said.pop(name, None)
     if not said:
         return []
     steps = measured(steps)
@@ -179,11 +182,22 @@ def settle(folder: Path, children: Iterable[Child]) -> tuple[int, int]:
             there, gone = there + stays, gone + (not stays)
             note = "" if stays else "its parent is kept no more, or is not to be trimmed or cropped so any more"
             value = "yes" if stays else "no"
-            rows.append(Annotation(clip=row["id"], question=HUMAN, value=value, who="review", tool=TOOL, note=note))
+            rows.append(
+                Annotation(clip=row["id"], question=HUMAN, value=value, who=ASKED_FOR, tool=ASKED_FOR, note=note)
+            )
     table = Annotations(run)
     unique = {row.clip: row for row in sorted(rows, key=lambda row: row.value or "")}
-    table.append(table.only_new(unique.values()))
+    # of versions that spoke in the review's name, over what people had said there
+    older = [row for row in table.latest(HUMAN) if row.tool == ASKED_FOR != row.who and row.value is not None]
+    back = [Annotation(clip=row.clip, question=HUMAN, value=None, who=row.who, tool=ASKED_FOR) for row in older]
+    table.append([*back, *table.only_new(unique.values())])
     return there, gone
+
+
+def _gone(run: Run) -> set[str]:
+    """Clips of a run of children that are none any more."""
+    said = Annotations(run).latest(HUMAN)
+    return {row.clip for row in said if row.who == ASKED_FOR and row.value == "no"}
 
 
 def children_line(run: Run) -> str:
@@ -199,7 +213,8 @@ def children_line(run: Run) -> str:
         counts = decide.counts(con)
     ends = ", ".join(f"{counts[state]} {state}" for state in decide.STATES if counts.get(state))
     return (
-        f"children: {sum(counts.values())} trimmed or cropped clips beside these ({ends}); hoigen funnel {child.path}"
+        f"children: {plural(sum(counts.values()), 'trimmed or cropped clip')} beside these ({ends}); "
+        f"hoigen funnel {child.path}"
     )
 
 
