@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from hoigen.core.clip import Clip, Seconds
 from hoigen.core.errors import UsageError
+from hoigen.core.words import plural
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
 from hoigen.data.tables import digest_of
-from hoigen.core.words import plural
 from hoigen.rules.cascade import HUMAN, Step
 from hoigen.rules.people import ASKED_FOR
 from hoigen.work.stage import Item, Stage
