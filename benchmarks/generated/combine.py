@@ -5,12 +5,12 @@ The files: what `score.py` has left beside its runs over both lists. All numbers
 second, asked for the verb and the object of the label (a clip without an interaction is asked for nothing). `cv`: a
 logistic, ridge 1, fitted on real against none of all families but one, which ranks the clips of that one; all that has
 no person, does not move, or has no sign of one, is 0 as in hoi_act. hoi_lite's weights come from half of the first
-list, so its lines are flattered; `cv: five of hoi_lite` is the same without that. Every clip has been seen: whatever
+list, so its lines are flattered; `cv: five` is the same, fitted anew, without that. Every clip has been seen: whatever
 is best here was chosen on these clips.
 
 AUC of real against none, of the same where both show a person, of real against broken; Spearman's rho with none <
-broken < real; on how many clips without a person the number is above 0. Then what each is better by than fine_act:
-95 % over families, 2,000 resamples, seed 0.
+broken < real; on how many clips without a person the number is above 0; real against none of each file alone. Then
+what each is better by than fine_act: 95 % over families, 2,000 resamples, seed 0.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def told_by(frames: list[ObservedFrame], clip: Clip) -> dict[str, float]:
         "hoi_lite": probability(parts),
         "fine_act": (found.act or 0.0) * asked_for,
         "hoi_act": HoiAct().read(clip, seen).value or 0.0,
+        "there": float(there),
         "gate": found.moved * there * asked_for * (probability(parts) > NOBODY),
     }
 
@@ -88,7 +89,8 @@ def main() -> None:
         for kind in ("labels", "clips")
     )
     frames: dict[str, list[ObservedFrame]] = {}
-    for file in files:
+    source: dict[str, int] = {}
+    for number, file in enumerate(files):
         with file.open(encoding="utf-8") as lines:
             next(lines)
             for line in lines:
@@ -96,6 +98,7 @@ def main() -> None:
                 clip = Path(row["video"]).stem
                 row.pop("objects", None)
                 if labels[clip]["interaction"] != "doubtful":
+                    source[clip] = number
                     frames.setdefault(clip, []).append(frame_of(row, clip, row["size"], row["time"], own=True))
     ids = sorted(frames)
     found = []
@@ -135,11 +138,16 @@ def main() -> None:
     counts = [int((labelled == each).sum()) for each in (2, 1, 0)]
     nobody_there = person == "no"
     print(f"{len(ids)} clips, {counts[0]} real, {counts[1]} broken, {counts[2]} none; {nobody_there.sum()} show nobody")
-    print(f"{'':20}{'real : none':14}{'with a person':15}{'real : broken':15}{'Spearman':10}nobody")
+    lost = int(((labelled == 2) & (columns["there"] == 0)).sum())
+    print(f"of the real ones {lost} show nobody who is believed, and no touch")
+    of = np.array([source[each] for each in ids])
+    print(f"{'':20}{'real : none':14}{'with a person':15}{'real : broken':15}{'Spearman':10}nobody  each file")
     for name, values in tried.items():
         cells = [kind(values, labelled, person == "yes") for kind in STATISTICS]
         above = int((values[nobody_there] > 0).sum())
-        print(f"{name:20}{cells[0]:<14.3f}{cells[1]:<15.3f}{cells[2]:<15.3f}{cells[3]:<10.3f}{above}")
+        print(f"{name:20}{cells[0]:<14.3f}{cells[1]:<15.3f}{cells[2]:<15.3f}{cells[3]:<10.3f}{above:<8}", end="")
+        alone = [STATISTICS[0](values[of == at], labelled[of == at], person[of == at]) for at in range(len(files))]
+        print("  ".join(f"{each:.3f}" for each in alone))
     against(tried, labelled, person == "yes", families, list(tried)[1:])
 
 

@@ -168,6 +168,12 @@ def main() -> None:
         families = np.array([row["family"] for row in clips])
         told = np.where(real, 2.0, np.where(broken, 1.0, np.where(none, 0.0, np.nan)))
         against(columns, told, person == "yes", families)
+        above = ", ".join(
+            f"{name} {(np.nan_to_num(columns[name][person == 'no']) > 0).sum()}"
+            for name in (RANKS, *OTHERS)
+            if name in columns
+        )
+        print(f"above 0, of {(person == 'no').sum()} clips without a person: {above}")
 
 
 def against(
