@@ -114,6 +114,45 @@ def test_what_somebody_asked_to_be_taken_out_leaves_the_dataset(tmp_path: Path) 
     assert gone.id not in told
 
 
+def test_where_nothing_is_left_to_export_it_says_what_lies_there(tmp_path: Path) -> None:
+    run = a_run(tmp_path, ("One.",))
+    out = tmp_path / "out"
+    export(task_of(run, "videofolder", out))
+    asked = tmp_path / "asked.csv"
+    asked.write_text(f"kind,value\nvideo,{tmp_path / 'clips' / '0.mp4'}\n")
+    removals.write(run.path, removals.asked(asked, run)[0])
+    with pytest.raises(UsageError, match=f"what {out} has of it from before is still there: delete that folder"):
+        export(task_of(run, "videofolder", out))
+
+
+def test_a_run_that_was_moved_goes_on_in_its_folder(tmp_path: Path) -> None:
+    run = a_run(tmp_path, ("One.", "Two."))
+    out = tmp_path / "out"
+    export(task_of(run, "videofolder", out))
+    moved = Run(run.path.rename(tmp_path / "moved"))
+    result = export(task_of(moved, "videofolder", out))
+    assert (result.written, result.already) == (0, 2)
+    other = a_run(tmp_path / "elsewhere", ("One.", "Two."))
+    moved.path.rename(tmp_path / "away")
+    with pytest.raises(UsageError, match="was made with run '.*/moved', and now it is '.*/elsewhere/run'"):
+        export(task_of(other, "videofolder", out))
+
+
+def test_captions_of_the_list_are_named_where_the_run_has_none(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="3 of them have one in the input list: --captions list takes those"):
+        hoigen.export(run.path, to="videofolder", out=str(tmp_path / "out"))
+
+
+def test_an_address_of_this_machine_is_a_folder_of_it(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "my data"
+    with in_this_process():
+        result = hoigen.export(
+            run.path, to="videofolder", out=f"file://{tmp_path}/my%20data", captions="list", workers=1, quiet=True
+        )
+    assert (result.samples, result.read_back) == (3, 3)
+    assert len(files(out / "videos")) == 3
+
+
 def test_a_part_of_a_split_is_exported_alone(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     with pytest.raises(UsageError, match=f"{run.path} has no parts yet: hoigen split {run.path} makes them"):
@@ -219,7 +258,7 @@ def test_a_disk_that_fills_up_stops_it_and_leaves_nothing_half_written(
     before = Path.replace
 
     def full(self: Path, target: Path) -> Path:
-        if self.suffix == ".mp4" and sum(1 for _ in self.parent.glob("[!.]*.mp4")) == 1:
+        if self.suffix == ".mp4" and sum(1 for _ in Path(target).parent.glob("*.mp4")) == 1:
             raise OSError(errno.ENOSPC, "No space left on device")
         return before(self, target)
 
@@ -228,6 +267,7 @@ def test_a_disk_that_fills_up_stops_it_and_leaves_nothing_half_written(
         with pytest.raises(SetupError, match="No space left on device"):
             export(task_of(run, "videofolder", tmp_path / "out"))
     assert len(files(tmp_path / "out" / "videos")) == 1
+    assert not files(tmp_path / "out" / ".export" / "parts")
     assert not (tmp_path / "out" / "metadata.jsonl").exists(), "no list of half a dataset"
     result = export(task_of(run, "videofolder", tmp_path / "out"))
     assert (result.written, result.already, result.read_back) == (2, 1, 3)
@@ -308,6 +348,21 @@ def test_a_tokenizer_of_the_model_counts(tmp_path: Path) -> None:
     assert not counter(None, "", "").exact
 
 
+def test_what_is_not_whole_yet_never_lies_beside_the_clips(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hoigen.dataset import making
+
+    seen = []
+    digest = making._sha256  # a file is made, and has not got its name yet
+    monkeypatch.setattr(
+        making, "_sha256", lambda *args: seen.append(files(tmp_path / "out" / "videos")) or digest(*args)
+    )
+    export(task_of(run, "cogvideo_sat", tmp_path / "out"))
+    assert [len(names) for names in seen] == [0, 1, 2]
+    assert not any(name.startswith(".") for names in seen for name in names)
+
+
 def test_an_export_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     run = a_run(tmp_path, tuple(f"Caption {at}." for at in range(6)), seconds=4.0)
     out = tmp_path / "out"
@@ -324,11 +379,11 @@ def test_an_export_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     with in_this_process():
         result = hoigen.export(
             run.path, to="videofolder", out=str(out), captions="list", fps=12, size="320x240", enlarge=True, workers=1,
-            quiet=True, deadline=0.001,
+            quiet=True,
         )  # fmt: skip
     assert result.already >= 2
     assert (result.written + result.already, result.samples, result.read_back) == (6, 6, 6)
-    assert not list((out / "videos").glob(".*")), "what was half-written is gone"
+    assert not list((out / "videos").glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["../../outside", "two\nlines", "/tmp/x", "a b"])

@@ -74,6 +74,7 @@ def export(
     missing. A clip that fails costs that clip.
     """
     from hoigen.core.registry import names_of
+    from hoigen.core.uris import path_of
     from hoigen.data.files import Folder
     from hoigen.data.run import Run
     from hoigen.dataset import wording
@@ -116,7 +117,7 @@ def export(
     if link and blur_faces:
         raise UsageError("--link and --blur-faces: a video that is linked cannot be changed; give one of them")
     by = faces_by(blur_faces, faces)
-    target = Folder(str(out))
+    target = Folder(path_of(str(out)))
     if not target.is_local:
         target.names()  # a store that cannot be reached is an error now
     wants = format.wants

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from hoigen.core import hosts
 from hoigen.core.errors import UsageError, nearest
@@ -39,6 +39,14 @@ def scheme_of(uri: str) -> str:
 def is_local(uri: str) -> bool:
     """Whether `uri` is a path of this machine, or a `file://` that names one."""
     return scheme_of(uri) in ("", "file")
+
+
+def path_of(uri: str) -> str:
+    """The path that a `file://` address names, with `%20` and the like read; any other text as it is."""
+    if scheme_of(uri) != "file":
+        return uri
+    path = uri[len("file://") :].removeprefix("localhost")
+    return path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))
 
 
 def is_web(uri: str) -> bool:

@@ -142,8 +142,8 @@ def run_task(task: Task, *, dry_run: bool, workers: int, deadline: Seconds, quie
     stage = Making(task)
     try:
         stage.go(Limits(deadline=deadline, workers=workers), total=plan.files, quiet=quiet)
-    except KeyboardInterrupt:
-        task.sweep(0.0)
+    except (KeyboardInterrupt, SetupError):
+        task.sweep(0.0)  # the workers are gone
         raise
     task.sweep(deadline)
     try:

@@ -16,7 +16,7 @@ from hoigen.core.errors import SetupError, VideoError
 from hoigen.data.columns import Row
 from hoigen.data.cutnote import By
 from hoigen.data.files import Folder
-from hoigen.dataset.plan import Task
+from hoigen.dataset.plan import PARTS, Task
 from hoigen.dataset.shape import Cut, Shape
 from hoigen.video.retime import Codec
 from hoigen.work.stage import Item, Stage
@@ -200,7 +200,8 @@ def _placed(out: Folder, file: str) -> Iterator[Path]:
             out.fs.put_file(str(part), out.path(file))
         return
     path = Path(out.path(file))
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # not beside the clips: loaders take what lies there, and a worker that is killed takes nothing away
+    part = Path(out.path(PARTS)) / f".{path.stem}.{os.getpid()}.part{path.suffix}"
     try:
         yield part
         part.replace(path)

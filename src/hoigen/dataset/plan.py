@@ -27,6 +27,8 @@ from hoigen.video.retime import Codec
 
 NOTE = ".export"
 """The folder of what hoigen notes of an export: how it was made, which clips, what was left out."""
+PARTS = f"{NOTE}/parts"
+"""The folder of files that are not whole yet."""
 COLUMNS: Mapping[str, str] = {
     "id": "string",
     "name": "string",
@@ -197,6 +199,10 @@ class Task:
             return {}
         return {row["id"]: row["text"] or "" for row in table.read(shard, ["id", "text"])}
 
+    def _listed_captions(self) -> int:
+        """How many kept clips have a caption in the input list."""
+        return sum(bool(clip.prompt and clip.prompt.strip()) for _, found in self.planned() for clip, _, _ in found)
+
     def plan(self) -> Plan:
         """What would be made; nothing is decoded and nothing written."""
         from hoigen.rules import decide
@@ -241,11 +247,15 @@ class Task:
             waiting = f"; {plan.pending} are not decided yet: run hoigen curate again" if plan.pending else ""
             raise UsageError(f"{self.run.path}: its rules keep no clip, so that there is nothing to export{waiting}")
         if not plan.files:
+            there = self.made.shards() if self.out.is_local and self.notes.exists("export.json") else ()
+            still = f"; what {self.out.uri} has of it from before is still there: delete that folder" if there else ""
             why = "; ".join(f"{count} {reason}" for reason, count in plan.left_out.most_common())
             if set(plan.left_out) == {"no caption"}:
                 way = "none has one in the input list" if self.listed else "hoigen caption writes them"
-                raise UsageError(f"{self.run.path}: no caption of any of its {plan.kept} kept clips: {way}")
-            raise UsageError(f"{self.run.path}: of {plan.kept} kept clips none can be exported so: {why}")
+                if not self.listed and (words := self._listed_captions()):
+                    way += f"; {words} of them have one in the input list: --captions list takes those"
+                raise UsageError(f"{self.run.path}: no caption of any of its {plan.kept} kept clips: {way}{still}")
+            raise UsageError(f"{self.run.path}: of {plan.kept} kept clips none can be exported so: {why}{still}")
         if (wrong := self.format.check(self.out, self.run)) is not None:
             raise UsageError(f"--out {self.out.uri}: {wrong}")
         if self.out.is_local:
@@ -275,11 +285,24 @@ class Task:
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{self.notes.path('export.json')} is damaged ({error}): give a new folder") from None
         for key, value in self.settings.items():
+            if key == "run" and self._is_moved(before.get(key)):
+                continue
             if before.get(key) != value:
                 raise UsageError(
                     f"--out {self.out.uri} was made with {key} {shown(before.get(key))}, and now it is {shown(value)}: "
                     "give another folder, or ask for the same"
                 )
+
+    def _is_moved(self, before: object) -> bool:
+        """Whether a noted run may be this one, before it was moved: it is not there any more, and all that was made is of
+        clips that this one has."""
+        if not isinstance(before, str) or Path(before).exists():
+            return False
+        for shard in self.made.shards():
+            mine = {row["id"] for row in self.run.clips.read(shard, ["id"])}
+            if not {row["id"] for row in self.made.read(shard, ["id"])} <= mine:
+                return False
+        return True
 
     # the doing
 
@@ -290,7 +313,8 @@ class Task:
         note = {"settings": self.settings, "hoigen": metadata.version("hoigen")}
         try:
             if self.out.is_local:
-                Path(self.out.path(self.clips)).mkdir(parents=True, exist_ok=True)
+                for folder in (self.clips, PARTS):
+                    Path(self.out.path(folder)).mkdir(parents=True, exist_ok=True)
             self.notes.write("export.json", json.dumps(note, indent=1).encode())
         except OSError as error:
             raise UsageError(f"--out {self.out.uri}: {error.strerror or error}") from None
@@ -300,7 +324,8 @@ class Task:
         from hoigen.video.cutting import sweep
 
         if self.out.is_local:
-            sweep(Path(self.out.path(self.clips)), deadline)
+            for folder in (PARTS, self.clips):  # beside the clips lay those of earlier versions
+                sweep(Path(self.out.path(folder)), deadline)
 
     def samples(self) -> Iterator[Sample]:
         """What was made and is wanted now, in the order of the run, with its caption."""

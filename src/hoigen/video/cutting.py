@@ -120,13 +120,13 @@ def _written(path: Path) -> Iterator[_Target]:
         # "file:" as in `opened`: a folder named "12:30" is no protocol
         container = av.open(f"file:{path}", "w", format="matroska" if path.suffix == ".mkv" else "mp4")
     except (av.FFmpegError, OSError) as error:
-        raise SetupError(f"cannot write {path.parent}: {error}") from None
+        raise SetupError(f"cannot write {path.parent}: {error.strerror or error}") from None
     try:
         yield _Target(path, container)
         try:
             container.close()
         except av.FFmpegError as error:
-            raise SetupError(f"cannot write {path.parent}: {error}") from None
+            raise SetupError(f"cannot write {path.parent}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(av.FFmpegError):
             container.close()

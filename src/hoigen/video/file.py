@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
-from urllib.parse import unquote_to_bytes
 
 from hoigen.core import uris
 from hoigen.core.clip import Seconds
@@ -112,10 +111,7 @@ def local_path(uri: str) -> str:
     Args:
         uri: a path, or a `file://` address.
     """
-    path = uri
-    if uris.scheme_of(uri) == "file":
-        path = uri[len("file://") :].removeprefix("localhost")
-        path = path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))  # %20 and the like
+    path = uris.path_of(uri)
     if "\0" in path or not os.path.lexists(path):
         raise VideoError(NOT_THERE)
     if os.path.isdir(path):

@@ -91,10 +91,11 @@ def retimed(
                 _mux(target, stream, frame)
             _mux(target, stream, None)
     except av.FFmpegError as error:
-        raise SetupError(f"cannot write {path.parent}: {error}") from None
+        raise SetupError(f"cannot write {path.parent}: {error.strerror or error}") from None
     if not repeat and chosen.repeated > 1 + REPEATED * frames:
         raise VideoError(
-            f"{chosen.repeated} of {frames} frames at {float(fps):g} fps would stand twice: it has too few a second"
+            f"{chosen.repeated} of {frames} frames at {float(fps):g} fps would stand twice: it has too few a second "
+            "(--repeat shows them twice)"
         )
     return chosen.repeated
 
