@@ -134,7 +134,7 @@ def test_a_run_that_was_moved_goes_on_in_its_folder(tmp_path: Path) -> None:
     assert (result.written, result.already) == (0, 2)
     other = a_run(tmp_path / "elsewhere", ("One.", "Two."))
     moved.path.rename(tmp_path / "away")
-    with pytest.raises(UsageError, match="was made with run '.*/moved', and now it is '.*/elsewhere/run'"):
+    with pytest.raises(UsageError, match=r"was made with run '.*/moved', and now it is '.*/elsewhere/run'"):
         export(task_of(other, "videofolder", out))
 
 

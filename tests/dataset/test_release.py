@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from counted import STEPS, caption, counted
+from counted import CLIPS, STEPS, caption, counted
 
 from hoigen.commands.cli import main
 from hoigen.commands.release import ReleaseResult, release
@@ -26,6 +26,7 @@ from hoigen.data.run import Run
 from hoigen.dataset.release import checking, rights
 from hoigen.dataset.release.describe import MEASURED
 from hoigen.rules import removals, sets
+from render import render, texture
 
 WHO: dict[str, Any] = {"creator": "The team", "contact": "team@example.org"}
 
@@ -79,22 +80,48 @@ def test_the_same_run_gives_the_same_tables(run: Run) -> None:
     assert (one / "data/clips-00000.parquet").read_bytes() == (two / "data/clips-00000.parquet").read_bytes()
 
 
-def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
-    only = list("abcde")
-    folder = tmp_path / "cut"
+def a_cut(run: Run, tmp_path: Path) -> tuple[Path, Path]:
+    """A folder like that of `hoigen cut`, and the licences of sources with which it may be given."""
+    folder, sources = tmp_path / "cut", tmp_path / "sources.csv"
     folder.mkdir()
-    for name in only[:-1]:
-        (folder / f"{name}.mp4").write_bytes(name.encode() * 100)
-    sources = tmp_path / "sources.csv"
+    for name, _, seconds, *_ in CLIPS[:-1]:
+        render(folder / f"{name}.mp4", [texture(1, (48, 64))] * int(2 * seconds), fps=2)
     sources.write_text("source,licence\nown,CC-BY-NC-4.0\n")
     for shard in (0, 1):
         changed = run.clips.read(shard)
         for row in changed:
             row["meta"], row["source"] = "{}", "own"
         run.clips.write(shard, changed)
+    return folder, sources
+
+
+def test_files_that_are_not_the_clips_are_refused(run: Run, tmp_path: Path) -> None:
+    folder, sources = a_cut(run, tmp_path)
+    before = sorted(path.name for path in run.path.parent.iterdir())
+    whole = (folder / "b.mp4").read_bytes()
+    (folder / "a.mp4").write_bytes(b"")
+    render(folder / "b.mp4", [texture(1, (48, 64))] * 3, fps=2)
+    said = r"2 files are not their clips: a.mp4 is empty \(0 bytes\); b.mp4 is 1.50 s long, and its clip 4.00 s"
+    with pytest.raises(UsageError, match=said):
+        made(run, clips=folder, sources=sources)
+    (folder / "a.mp4").write_bytes(whole)
+    (folder / "b.mp4").write_bytes(whole)
+    other = tmp_path / "other"
+    other.mkdir()
+    (folder / ".cut").write_text(f"exact\n{other}\n")
+    with pytest.raises(UsageError, match=f"holds clips of another run \\({other}\\); hoigen cut makes those of"):
+        made(run, clips=folder, sources=sources)
+    other.rmdir()  # perhaps this run, before it was moved
+    assert sorted(path.name for path in run.path.parent.iterdir()) == before
+    assert made(run, clips=folder, sources=sources).made.facts.media
+
+
+def test_files_of_cut_become_part_of_it(run: Run, tmp_path: Path) -> None:
+    folder, sources = a_cut(run, tmp_path)
+    (folder / "e.mp4").rename(folder / "z.mp4")
     with pytest.raises(UsageError, match=r"1 clip has no file there \(e\); hoigen cut makes them"):
         made(run, clips=folder, sources=sources)
-    (folder / "e.mkv").write_bytes(b"e")
+    (folder / "z.mp4").rename(folder / "e.mkv")
     result = made(run, clips=folder, sources=sources)
     row = rows(result.made.folder)["a"]
     assert row["file"] == "clips/a.mp4"
@@ -604,10 +631,72 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(run: Run, monkeypatch: 
     assert [path.name for path in run.path.parent.iterdir()] == ["hands"]
 
 
-def test_everything_removed_is_one_error(run: Run, tmp_path: Path) -> None:
+def test_everything_removed_is_one_error_and_holds_on(run: Run, tmp_path: Path) -> None:
     lines = [f"clip,{name},,," for name in "abcde"]
-    with pytest.raises(UsageError, match="has no clip to release: removals take out every one"):
+    said = "has no clip to release: removals take out every one; what --remove asks for is kept in .*removals.json"
+    with pytest.raises(UsageError, match=said):
         made(run, remove=asked(tmp_path, *lines))
+    assert removals.gone(run) == set("abcde")
+    with pytest.raises(UsageError, match=r"removals take out every one$"):
+        made(run)
+
+
+def test_clips_that_are_not_decided_yet_are_told(run: Run) -> None:
+    path = run.path / "scores" / "motion" / ("0" * 12) / "00001.parquet"
+    pq.write_table(pq.read_table(path).filter(pa.array([True, False, True])), path)
+    said = str(made(run))
+    assert "note: 1 clip is not decided yet, and not in it: hoigen curate " in said
+
+
+def test_a_number_that_is_named_like_another_column_has_its_measure_before_it(run: Run) -> None:
+    from hoigen.core.score import Number
+    from hoigen.dataset.release.index import column_of
+
+    assert column_of(Number(name="fps"), "metadata") == "metadata_fps"
+    assert column_of(Number(name="motion"), "motion") == "motion"
+    facts = yaml.safe_load(run.recipe_file.read_text())
+    facts["measured"]["motion"]["numbers"] = [
+        {"name": "motion", "label": "Motion", "unit": "px", "about": "How | far."}
+    ]
+    run.recipe_file.write_text(yaml.safe_dump(facts))
+    folder = made(run).made.folder
+    assert "| `motion` | Motion, px: How \\| far. |" in (folder / "README.md").read_text()
+    assert "Motion, px: How | far." in (folder / "croissant.json").read_text()
+
+
+def test_what_the_hub_lays_beside_a_release_is_none_of_its_files(run: Run) -> None:
+    folder = made(run).made.folder
+    (folder / ".gitattributes").write_text("*.mp4 filter=lfs\n")
+    (folder / ".cache" / "huggingface" / "download").mkdir(parents=True)
+    (folder / ".cache" / "huggingface" / "download" / "README.md.metadata").write_text("x")
+    said = str(verify_release(folder))
+    assert "is whole" in said
+    assert said.endswith("not of the release, and not looked at: .gitattributes, .cache/huggingface")
+    (folder / ".cache" / "other").write_text("x")
+    with pytest.raises(UsageError, match=r"1 fault:\n  \.cache/other: not in SHA256SUMS"):
+        verify_release(folder)
+
+
+def test_releases_follow_each_other(run: Run, tmp_path: Path) -> None:
+    old = made(run, version="1.9.0").made.folder
+    for version in ("1.9.0", "1.8.0"):
+        with pytest.raises(UsageError, match=f"--version {version}: not after 1.9.0, the version of --since"):
+            made(run, version=version, since=old, out=tmp_path / "again")
+    changed = run.clips.read(0)
+    changed[1]["meta"] = json.dumps({"uploader": "Jo Doe"})
+    run.clips.write(0, changed)
+    new = made(run, version="1.10.0", since=old, remove=asked(tmp_path, "person,Jo Doe,,,")).made.folder
+    with pytest.raises(UsageError, match=r"is version 1\.9\.0, which came before 1\.10\.0 .*the other way round"):
+        verify_release(old, since=new)
+    changes = verify_release(new, since=old).changes
+    assert changes is not None
+    assert changes.went == {"b": checking.REMOVED}, "by the tables alone nobody could tell"
+    (run.path / removals.FILE).unlink()
+    later = made(run, version="2.0.0").made.folder
+    with pytest.raises(UsageError, match=r"removals.json: lacks 1 removal that 1\.10\.0 has"):
+        verify_release(later, since=new)
+    other = made(run, name="feet", version="1.0.0", since=old)
+    assert "Against hands 1.9.0: 0 clips came, 0 went." in str(other)
 
 
 def test_a_split_that_is_older_than_the_clips_is_refused(run: Run) -> None:

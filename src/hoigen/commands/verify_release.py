@@ -33,10 +33,10 @@ def verify_release(
 
     Returns what was looked at. Raises UsageError that names each file at fault.
     """
-    from hoigen.dataset.release.checking import check, compared
+    from hoigen.dataset.release.checking import check, check_later, compared
 
     found = check(Path(folder), digest)
     if since is None:
         return VerifyResult(found, None)
-    check(Path(since))
+    check_later(found, check(Path(since)))
     return VerifyResult(found, compared(Path(since), Path(folder)))

@@ -294,8 +294,8 @@ class Task:
                 )
 
     def _is_moved(self, before: object) -> bool:
-        """Whether a noted run may be this one, before it was moved: it is not there any more, and all that was made is of
-        clips that this one has."""
+        """Whether a noted run may be this one, before it was moved: it is there no more, and what was made is of clips
+        that this one has."""
         if not isinstance(before, str) or Path(before).exists():
             return False
         for shard in self.made.shards():

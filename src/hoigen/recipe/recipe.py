@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting, check_bounds, keys_of
+from hoigen.core.uris import masked, scheme_of
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 
@@ -110,6 +111,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not str(self.run).strip():
             raise UsageError("run: a folder; it came as an empty text")
+        if scheme_of(str(self.run)):
+            raise UsageError(f"run: a folder of this machine, without ://; it came as {masked(str(self.run))}")
         if self.duplicates not in ("drop", "keep"):
             raise UsageError(f"duplicates: drop or keep; it came as {self.duplicates!r}")
         check_numbers(vars(self))

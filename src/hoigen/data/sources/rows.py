@@ -43,7 +43,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 """Field -> the columns that may hold it; of several with a value the first wins and the others go to meta. Capitals do
 not matter. Open-Sora's lists use `path` and `text`, Hugging Face's VideoFolder `file_name`."""
 ABSENT = frozenset(("", "nan", "none", "null", "<na>", "n/a", "na", "#n/a"))
-"""What stands in a list, as text, for a caption that there is not: pandas and others write these."""
+"""What stands in a list, as text, for a text that there is not: pandas and others write these."""
+TEXTS = ("caption", "source", "licence")
+"""The fields that may be such a text."""
 FIELDS = {alias: (field, rank) for field, names in ALIASES.items() for rank, alias in enumerate(names)}
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -89,7 +91,7 @@ def _split(row: Row) -> tuple[dict[str, tuple[str, Any]], dict[str, Any]]:
         if not field:
             meta[column] = value
             continue
-        if field == "caption" and no_text(value):
+        if field in TEXTS and no_text(value):
             continue
         before = found.get(field)
         if before is not None and before[0] <= rank:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +24,14 @@ COMPARED = ("caption", "categories", "licence", "territory", "part", "source", "
 """Columns whose change is told."""
 
 
+HUB = (".gitattributes", ".git", ".cache/huggingface")
+"""What the Hugging Face Hub, git and the hub's own downloads lay beside the files of a release; no part of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was looked at. digest: of SHA256SUMS, which says that it is this release and no other."""
+    """What was looked at. digest: of SHA256SUMS, which says that it is this release and no other; beside: what of HUB
+    lies there, which is not looked at."""
 
     folder: Path
     name: str
@@ -33,12 +40,14 @@ class Verified:
     clips: int
     removals: int
     digest: str
+    beside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        beside = f"\nnot of the release, and not looked at: {', '.join(self.beside)}" if self.beside else ""
         return (
             f"{self.folder} is whole: {self.name} {self.version}, {plural(self.clips, 'clip')}, "
             f"{plural(self.files, 'file')}; none of "
-            f"{self.removals} removals is in it\nsha256 of {SUMS}: {self.digest}"
+            f"{self.removals} removals is in it\nsha256 of {SUMS}: {self.digest}{beside}"
         )
 
 
@@ -56,9 +65,11 @@ def check(folder: Path, digest: str | None = None) -> Verified:
     own = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
     if digest is not None and digest.strip().lower() != own:
         faults.append(f"{SUMS}: its sha256 is {own}, not {digest}: this is another release, or it was changed")
+    beside = tuple(name for name in HUB if name not in sums and os.path.lexists(folder / name))
     here = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()} - {
         SUMS
     }
+    here = {name for name in here if not any(name == each or name.startswith(f"{each}/") for each in beside)}
     for name in sorted(here - sums.keys()):
         faults.append(f"{name}: not in {SUMS}")
     for name, expected in sums.items():
@@ -86,7 +97,33 @@ def check(folder: Path, digest: str | None = None) -> Verified:
         for (clip,) in con.execute("select id from removed order by id").fetchall():
             faults.append(f"clip {clip}: somebody asked for it to be removed")
     _raise(folder, faults)
-    return Verified(folder, str(facts["name"]), str(facts["version"]), len(sums) + 1, clips, len(taken), own)
+    return Verified(folder, str(facts["name"]), str(facts["version"]), len(sums) + 1, clips, len(taken), own, beside)
+
+
+def order(version: str) -> tuple[int, ...]:
+    """By which versions are in order: 1.10.0 is after 1.9.0. Of what is no version, the lowest."""
+    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+(\.\d+)*", version) else ()
+
+
+def check_later(later: Verified, before: Verified) -> None:
+    """Raises UsageError where two releases of a name are not one after the other, or where the later one does not hold
+    by what was asked of the one before.
+
+    Args:
+        later: the later release.
+        before: the one before.
+    """
+    if later.name != before.name:
+        return
+    if order(later.version) < order(before.version):
+        raise UsageError(
+            f"{later.folder} is version {later.version}, which came before {before.version} (--since {before.folder}): "
+            "give them the other way round"
+        )
+    held = {row.given_out for row in removals.read(later.folder)}
+    if lost := sum(row.given_out not in held for row in removals.read(before.folder)):
+        what = f"{plural(lost, 'removal')} that {before.version} has"
+        _raise(later.folder, [f"{removals.FILE}: lacks {what}; what was asked for once holds on"])
 
 
 def _raise(folder: Path, faults: Sequence[str]) -> None:
@@ -168,7 +205,13 @@ REMOVED = "somebody asked for it to be removed"
 NOT_KEPT = "the rules do not keep it any more, or the run does not have it"
 
 
-def compared(old: Path, new: Path, tables: Sequence[str] | None = None, taken_out: Collection[str] = ()) -> Changes:
+def compared(
+    old: Path,
+    new: Path,
+    tables: Sequence[str] | None = None,
+    taken_out: Collection[str] = (),
+    called: str | None = None,
+) -> Changes:
     """What came, what went and why, what changed, between two releases.
 
     Args:
@@ -177,12 +220,17 @@ def compared(old: Path, new: Path, tables: Sequence[str] | None = None, taken_ou
         tables: of the later one; as its facts say when not given.
         taken_out: ids of clips that removals take out of the run of the later one. By its tables alone it cannot be
             told that a clip went with a person, or with another that shows the same.
+        called: the name of the later one; as its facts say when not given.
     """
     import pyarrow as pa
 
     facts = json.loads((old / FACTS).read_text(encoding="utf-8"))
+    said: dict[str, str] | None = None
     if tables is None:
-        tables = json.loads((new / FACTS).read_text(encoding="utf-8"))["tables"]
+        now = json.loads((new / FACTS).read_text(encoding="utf-8"))
+        tables, called, noted = now["tables"], str(now["name"]), now.get("changes") or {}
+        if noted.get("before") == facts["version"] and called == facts["name"]:
+            said = noted["went"]  # all that went and was not removed, as the run knew it
     pairs = {
         name: rows_of(folder, [each for each in some if each.startswith("data/clips-")])
         for name, folder, some in (("old", old, facts["tables"]), ("new", new, tables))
@@ -199,6 +247,8 @@ def compared(old: Path, new: Path, tables: Sequence[str] | None = None, taken_ou
             f"""select id, case when id in (select id from removed) then {text(REMOVED)} else {text(NOT_KEPT)} end
             from old where id not in (select id from new) order by id"""
         ).fetchall()
+        if said is not None:
+            went = [(clip, said.get(clip, REMOVED)) for clip, _ in went]
         both = [{name for name, *_ in con.execute(f"describe {table}").fetchall()} for table in ("old", "new")]
         changed = {}
         for column in COMPARED:
@@ -209,4 +259,5 @@ def compared(old: Path, new: Path, tables: Sequence[str] | None = None, taken_ou
                 ).fetchall()
                 if rows:
                     changed[column] = tuple(clip for (clip,) in rows)
-    return Changes(str(facts["version"]), tuple(clip for (clip,) in came), dict(went), changed)
+    before = str(facts["version"]) if facts["name"] == called else f"{facts['name']} {facts['version']}"
+    return Changes(before, tuple(clip for (clip,) in came), dict(went), changed)

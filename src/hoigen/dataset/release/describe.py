@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hoigen.core.words import plural
 from hoigen.dataset.release.index import COLUMNS, Index
 from hoigen.models.uses import LedgerEntry
 
@@ -116,7 +117,7 @@ class Facts:
         hours = self.index.seconds / 3600
         given = "files of the release" if self.media else "told by address, start, end and digest of their video"
         return (
-            f"{self.index.clips:,} video clips of human-object interactions, {hours:,.2f} hours, "
+            f"{plural(self.index.clips, 'video clip')} of human-object interactions, {hours:,.2f} hours, "
             f"{self.index.captions:,} with a caption. The clips are {given}. Made with hoigen {self.hoigen}."
         )
 
@@ -195,7 +196,8 @@ def croissant(facts: Facts, digests: Mapping[str, tuple[str, int]]) -> str:
         fields = [
             {
                 "@type": "cr:Field", "@id": f"clips-{at}/{column}", "name": column,
-                "description": COLUMNS.get(column) or "a number of a measure", "dataType": TYPES.get(kind, "sc:Text"),
+                "description": COLUMNS.get(column) or facts.index.numbers.get(column, ""),
+                "dataType": TYPES.get(kind, "sc:Text"),
                 "source": {"fileObject": {"@id": name}, "extract": {"column": column}},
             }
             for column, kind in facts.kinds.items()
@@ -233,13 +235,14 @@ def card(facts: Facts) -> str:
     index, licence = facts.index, facts.licence.lower()
     licence = licence if licence.startswith(("cc", "apache", "mit")) else "other"  # else none that the hub names
     head = [
-        "---", f"pretty_name: {_plain(facts.name)}", f"license: {licence}", "language: [en]",
+        "---", f"pretty_name: {_plain(facts.name)}", f"license: {licence}",
+        *(["language: [en]"] if index.captions else []),
         "task_categories: [text-to-video]", f"size_categories: [{_size(index.clips)}]",
         "tags: [human-object-interaction, video, hoigen]", "configs:", "- config_name: default",
         "  data_files: data/clips-*.parquet",
         "---",
     ]  # fmt: skip
-    parts = [f"- {name}: {many:,} clips" for name, many in index.parts.items()]
+    parts = [f"- {name}: {plural(many, 'clip')}" for name, many in index.parts.items()]
     sources = [f"| {_plain(name)} | {many:,} | {seconds / 3600:.2f} | {_plain(licence)} |"
                for name, (many, seconds, licence) in index.sources.items()]  # fmt: skip
     funnel = [
@@ -249,7 +252,7 @@ def card(facts: Facts) -> str:
         f"| {_plain(one.id)} | {_plain(', '.join(one.used_by))} | {_plain(one.licence)} | {_plain(one.use)} |"
         for one in facts.models
     ]
-    columns = [f"| `{name}` | {COLUMNS.get(name) or 'a number of a measure'} |" for name in facts.kinds]
+    columns = [f"| `{name}` | {COLUMNS.get(name) or _plain(index.numbers.get(name, ''))} |" for name in facts.kinds]
     people = responsible(facts)
     told = [f"- What they were told: {_plain(people['rai:dataAnnotationProtocol'])}"] if facts.review else []
     changes = ["## Changes", *(f"- {line}" for line in facts.changes), ""] if facts.changes else []
@@ -301,9 +304,9 @@ def card(facts: Facts) -> str:
             "|---|---|",
             *columns,
             "",
-            "`data/traces-*.parquet` has every call to a model that led to a caption. `croissant.json` says this "
-            "to machines; `eu_summary.md` is what the EU's AI Act asks for. `hoigen verify-release` checks every "
-            "file against `SHA256SUMS`.",
+            ("`data/traces-*.parquet` has every call to a model that led to a caption. " if index.captions else "")
+            + "`croissant.json` says this to machines; `eu_summary.md` is what the EU's AI Act asks for. "
+            "`hoigen verify-release` checks every file against `SHA256SUMS`.",
             "",
         ]
     )
@@ -315,8 +318,9 @@ def eu_summary(facts: Facts) -> str:
     Source: template of the European Commission for article 53(1)(d) of Regulation (EU) 2024/1689, C(2025) 8311.
     """
     index = facts.index
-    licences = "\n".join(f"- {_plain(name)}: {many:,} clips" for name, (many, _) in index.licences.items())
-    sources = "\n".join(f"- {_plain(name)}: {many:,} clips, {seconds / 3600:.2f} hours" for name, (many, seconds, _) in index.sources.items())  # noqa: E501  # fmt: skip
+    hours = index.seconds / 3600
+    licences = "\n".join(f"- {_plain(name)}: {plural(many, 'clip')}" for name, (many, _) in index.licences.items())
+    sources = "\n".join(f"- {_plain(name)}: {plural(many, 'clip')}, {seconds / 3600:.2f} hours" for name, (many, seconds, _) in index.sources.items())  # noqa: E501  # fmt: skip
     synthetic = "; ".join(f"{one.id} ({', '.join(one.used_by)})" for one in facts.models) or "none"
     return f"""# Public summary of training content: the part that this dataset can say
 Follows the template for article 53(1)(d) of Regulation (EU) 2024/1689, C(2025) 8311. What only the provider of a model
@@ -328,9 +332,9 @@ knows is marked `[provider]`.
 ### 1.2 Model
 [provider]
 ### 1.3 Modalities and size
-- Video: {index.clips:,} clips, {index.seconds / 3600:.2f} hours (range of the template: {_hours(index.seconds)}).
+- Video: {plural(index.clips, "clip")}, {hours:.2f} hours (range of the template: {_hours(index.seconds)}).
 - Text: {index.captions:,} captions that describe them; captioner: {_plain(index.captioner or "none")}.
-- Audio, images: none.
+- Audio: {"the sound of the clips, of those that have one" if facts.media else "none"}. Images: none.
 - Dataset: {_plain(facts.name)} {facts.version}, {facts.date}; latest date of acquisition: [provider]
 
 ## 2. Data sources

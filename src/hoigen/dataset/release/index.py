@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import UsageError
+from hoigen.core.score import Number
 from hoigen.data.parquet import quoted, rows_of_file, text
 from hoigen.data.run import Run
 from hoigen.dataset import split
@@ -48,6 +49,10 @@ COLUMNS: Mapping[str, str] = {
 """What each column says; a column for each number of the measures follows."""
 
 
+class AllRemoved(UsageError):
+    """Removals leave no clip."""
+
+
 @dataclass(slots=True)
 class Index:
     """What is in a release.
@@ -59,7 +64,7 @@ class Index:
         sources: source -> (clips, seconds, licence).
         captioner: what wrote the captions; "" where there are none.
         captions: clips with one.
-        numbers: names of the measures' numbers.
+        numbers: column of a number of the measures -> what it says.
         tables: names of the files that were written.
         parts: part -> clips; empty where the dataset was not split.
         seconds: of footage.
@@ -71,7 +76,7 @@ class Index:
     sources: dict[str, tuple[int, float, str]] = field(default_factory=dict)
     captioner: str = ""
     captions: int = 0
-    numbers: list[str] = field(default_factory=list)
+    numbers: dict[str, str] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -88,7 +93,8 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
 
     Raises UsageError where nothing is left, or a split does not have all clips.
     """
-    numbers = [number.name for step in steps for number in step.numbers]
+    numbers = {number.name: column_of(number, step.name) for step in steps for number in step.numbers}
+    told = {column_of(number, step.name): _said(number) for step in steps for number in step.numbers}
     con.execute(
         """create temp table kept as select id, video, n from walked where state = 'kept'
         qualify row_number() over (partition by id order by video, n) = 1"""
@@ -96,8 +102,9 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
     [(clips,)] = con.execute("select count(*) from kept").fetchall()
     removed = decide.removed_count(con)
     if not clips:
-        raise UsageError(f"{run.path} has no clip to release: {decide.why_none(con, run.path)}")
-    found = Index(clips=clips, removed=removed, numbers=numbers)
+        kind = AllRemoved if removed else UsageError
+        raise kind(f"{run.path} has no clip to release: {decide.why_none(con, run.path)}")
+    found = Index(clips=clips, removed=removed, numbers=told)
     _licences(con, own)
     _words(con, run, found)
     _verdicts(con, run)
@@ -112,7 +119,7 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
         con.execute(f"create temp table parts as select id, part from {rows_of_file(path)}")
     else:
         con.execute("create temp table parts as select null::varchar as id, null::varchar as part where false")
-    scores = "".join(f", s.{quoted(name)}" for name in numbers)
+    scores = "".join(f", s.{quoted(name)} as {quoted(column)}" for name, column in numbers.items())
     con.execute(
         f"""create temp view indexed as
         select k.id, null::varchar as file, null::varchar as file_sha256, c.uri, c.start, c."end", c.digest,
@@ -148,6 +155,16 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
     counted = "select part, count(*) from parts where id in (select id from kept) group by 1 order by 1"
     found.parts = dict(con.execute(counted).fetchall())
     return found
+
+
+def column_of(number: Number, measure: str) -> str:
+    """The column of a number: its name, with its measure's where a release has another column of that name."""
+    return f"{measure}_{number.name}" if number.name.lower() in COLUMNS else number.name
+
+
+def _said(number: Number) -> str:
+    about = " ".join(number.about.split())
+    return f"{number.heading}: {about}" if about else f"{number.heading}, a number of a measure"
 
 
 def _licences(con: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import UsageError, VideoError
 from hoigen.core.stats.agreement import Ratings, agreement
 from hoigen.core.stats.resample import Draws
 from hoigen.core.words import plural
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+SHORTER = 0.5
+"""Seconds by which a file may be shorter than its clip: the last frame of a container has no length of its own."""
 ADJUDICATED = "review"
 """Who says, of question `human`, the one answer that counts: nobody's own word."""
 
@@ -101,13 +103,23 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
     own = rights.own_sources(wanted.sources) if wanted.sources is not None else {}
     taken = removals.in_force(run)
     if wanted.since is not None:
-        checking.check(wanted.since)  # what a release says is only worth something when it is whole
+        before = checking.check(wanted.since)  # what a release says is only worth something when it is whole
+        if before.name == wanted.name and checking.order(wanted.version) <= checking.order(before.version):
+            raise UsageError(
+                f"--version {wanted.version}: not after {before.version}, the version of --since {wanted.since}"
+            )
         known = {row.given_out for row in taken}
         taken += [row for row in removals.read(wanted.since) if row.given_out not in known]
     fresh, ahead = removals.asked(wanted.remove, run) if wanted.remove is not None else ([], [])
     taken = list(dict.fromkeys([*taken, *fresh]))
     with decide.connect(run, steps, taken=taken) as con:
-        found = index.gather(con, run, steps, own)
+        try:
+            found = index.gather(con, run, steps, own)
+        except index.AllRemoved as error:
+            if fresh:  # who asked for it must not be in the next export, release or not
+                removals.write(run.path, taken)
+                raise UsageError(f"{error}; what --remove asks for is kept in {run.path / removals.FILE}") from None
+            raise
         words = caption_facts(run) or {}
         models = uses.joined(uses.recorded(run.facts().get("models")), uses.recorded(words.get("models")))
         refused = rights.refusals(
@@ -120,7 +132,8 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
         if refused:
             lines = "\n  ".join(map(str, refused))
             raise UsageError(f"--licence {licence.id} does not allow this release:\n  {lines}")
-        files = _files(con, wanted.clips) if wanted.clips is not None else {}
+        files = _files(con, run, wanted.clips) if wanted.clips is not None else {}
+        pending = decide.counts(con).get("pending", 0)
         funnel = decide.funnel(con, steps, run=run.path)
         kinds = {
             name: kind for name, kind, *_ in con.execute("describe indexed").fetchall() if not name.startswith("_")
@@ -135,6 +148,9 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
         )  # fmt: skip
         removals.write(run.path, taken) if taken else None  # first: what is asked for holds even if this is cut short
         made = _written(con, run, wanted, facts, files, taken)
+    if pending:
+        waits, goes = plural(pending, "clip is", "clips are"), f"hoigen curate {run.recipe_file} goes on"
+        made.warnings.insert(0, f"{waits} not decided yet, and not in it: {goes}")
     made.warnings[:0] = [f"{line}; it is kept, and holds for what comes" for line in ahead]
     return made
 
@@ -161,21 +177,47 @@ def _checked(wanted: Wanted) -> rights.Licence:
     return rights.licence_named(wanted.licence)
 
 
-def _files(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Path]:
-    """Clip -> its file of `hoigen cut`. Raises UsageError where one is missing."""
-    names = [clip for (clip,) in con.execute("select id from indexed order by _video, _n").fetchall()]
-    found = {}
-    for clip in names:
+def _files(con: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> dict[str, Path]:
+    """Clip -> its file of `hoigen cut`. Raises UsageError for clips of another run, and where one is missing, is no
+    video or is shorter than its clip."""
+    _, runs = cutnote.read(folder) or ("", [])
+    if str(run.path.resolve()) not in runs and (others := [name for name in runs if Path(name).is_dir()]):
+        raise UsageError(  # ids are the same in all runs over the same videos, also over what took their place
+            f"--clips {folder}: it holds clips of another run ({others[0]}); hoigen cut makes those of {run.path}"
+        )
+    found, lacking, wrong = {}, [], []
+    for clip, seconds in con.execute('select id, "end" - start from indexed order by _video, _n').fetchall():
         there = [path for suffix in cutnote.SUFFIXES if (path := folder / f"{clip}{suffix}").is_file()]
-        if there:
+        if not there:
+            lacking.append(clip)
+        elif why := _not_it(there[0], seconds):
+            wrong.append(f"{there[0].name} {why}")
+        else:
             found[clip] = there[0]
-    if lacking := [clip for clip in names if clip not in found]:
+    if lacking:
         some = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
         raise UsageError(
             f"--clips {folder}: {plural(len(lacking), 'clip has', 'clips have')} no file there ({some}); hoigen "
             f"cut makes them"
         )
+    if wrong:
+        some = "; ".join(wrong[:3]) + ("; …" if len(wrong) > 3 else "")
+        raise UsageError(
+            f"--clips {folder}: {plural(len(wrong), 'file is not its clip', 'files are not their clips')}: {some}. "
+            "Delete them; hoigen cut makes them anew"
+        )
     return found
+
+
+def _not_it(path: Path, seconds: float) -> str | None:
+    """Why a file cannot be a clip of so many seconds; by its header alone."""
+    from hoigen.video.header import probe
+
+    try:
+        length = probe(str(path)).duration
+    except VideoError as error:
+        return str(error)
+    return f"is {length:.2f} s long, and its clip {seconds:.2f} s" if length < seconds - SHORTER else None
 
 
 def _review(con: duckdb.DuckDBPyConnection, run: Run, wanted: Wanted) -> Review | None:
@@ -230,7 +272,7 @@ def _written(
         changes = None
         if wanted.since is not None:
             gone = [clip for (clip,) in con.execute("select id from removed").fetchall()]
-            changes = checking.compared(wanted.since, part, facts.index.tables, gone)
+            changes = checking.compared(wanted.since, part, facts.index.tables, gone, facts.name)
             facts = dataclasses.replace(facts, changes=changes.lines)
         (part / "README.md").write_text(describe.card(facts), encoding="utf-8")
         (part / "eu_summary.md").write_text(describe.eu_summary(facts), encoding="utf-8")
