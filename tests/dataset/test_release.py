@@ -361,6 +361,36 @@ def test_a_person_is_found_however_the_list_writes_the_name(run: Run, tmp_path: 
     assert sorted(rows(made(run, remove=asked(tmp_path, f"person,{name},,,")).made.folder)) == ["d", "e"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("Ann  Lee", "ann lee"),
+        ("\uff21nn\u00a0Lee", "Ann Lee"),
+        ("Lee, Ann", "Ann Lee"),
+        ("Ann Lee; Bob", "Ann Lee"),
+        ("Bob, Ann Lee, Jo", "ANN LEE"),
+        (["Jo", "Bob & Ann Lee"], "Ann Lee"),
+        ("Bob, Jr.", "Bob, Jr."),
+    ],
+)
+def test_a_person_is_found_among_others_in_a_cell_and_in_other_spellings(
+    run: Run, tmp_path: Path, cell: object, name: str
+) -> None:
+    changed = run.clips.read(0)
+    changed[1]["meta"] = json.dumps({"person": cell})
+    run.clips.write(0, changed)
+    (tmp_path / "asked.csv").write_text(f'kind,value\nperson,"{name}"\n')
+    assert sorted(rows(made(run, remove=tmp_path / "asked.csv").made.folder)) == ["a", "c", "d", "e"]
+
+
+def test_a_list_of_removals_of_before_holds_on(run: Run, tmp_path: Path) -> None:
+    changed = run.clips.read(0)
+    changed[1]["meta"] = json.dumps({"person": "Ann  Lee"})
+    run.clips.write(0, changed)
+    removals.write(run.path, [removals.Removal(kind="person", key=removals.digest("ann  lee"))])
+    assert sorted(rows(made(run).made.folder)) == ["a", "c", "d", "e"]
+
+
 def test_what_shows_the_same_as_a_removed_clip_goes_with_it(run: Run, tmp_path: Path) -> None:
     alike = [{"id": name, "grp": "a", "place": at, "quota": 1, "words": ""} for at, name in enumerate("ae")]
     sets.write(run, "near_duplicates", alike, {"came": 5})
@@ -407,13 +437,14 @@ def test_a_list_of_removals_that_is_wrong_is_one_error(run: Run, tmp_path: Path,
             ["line 2, .*did you mean '/videos/b.mp4'", "line 3, .* no clip 'z'"],
         ),
         (("person,Ann,,,",), ["line 2, .* no person 'Ann'"]),
+        (("video,https://www.example.org/watch?v=film_c,,,",), ["line 2, .*did you mean '/videos/film_c.mp4'"]),
     ],
 )
 def test_names_that_match_nothing_are_told_each(
     run: Run, tmp_path: Path, lines: tuple[str, ...], near: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = run.clips.read(0)
-    changed[1]["meta"] = json.dumps({"uploader": "Jo Doe"})
+    changed[1]["meta"], changed[2]["uri"] = json.dumps({"uploader": "Jo Doe"}), "/videos/film_c.mp4"
     run.clips.write(0, changed)
     command = ["release", str(run.path), "--licence", "CC-BY-NC-4.0", "--creator", "us", "--contact", "x@example.org"]
     assert main([*command, "--remove", str(asked(tmp_path, *lines))]) == 2

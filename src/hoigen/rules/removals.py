@@ -13,6 +13,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -42,10 +43,14 @@ CATEGORIES = ("privacy", "rights", "harm", "other")
 """Why somebody asked, in a word that tells nothing of whom: who is seen or heard in it; whose it is; what it shows."""
 PEOPLE = ("person", "people", "actor", "author", "creator", "channel", "uploader", "owner", "speaker")
 """Columns of a list that say who is in a video, or whose it is, in capitals or not. A cell may be a list of names."""
+SEPARATORS = re.compile(r"[;,|/&\n]")
+"""Between names of people in one cell."""
 GIVEN_OUT = ("kind", "key", "content", "place", "start", "end", "when", "category")
 """What a release has of a removal."""
 NEAR, NEAREST = 50, 3
 """Of the names that a misspelt one may have meant, how many are compared letter by letter, and how many are told."""
+LEAST = 4
+"""Letters of the name of a file by which it is looked for in addresses."""
 KEEP_FROM_CLIPS = 20_000
 """From so many clips on, which of them are removed is kept beside the copies of joined parts."""
 
@@ -95,8 +100,19 @@ def digest(text: str) -> str:
 
 
 def of_person(name: str) -> str:
-    """How the name of a person is kept: capitals, spaces around it and the way its accents are encoded do not count."""
-    return digest(unicodedata.normalize("NFC", name).lower())
+    """How the name of a person is kept: capitals, spaces, the way its accents are encoded and letters of full width do
+    not count."""
+    return digest(" ".join(unicodedata.normalize("NFKC", name).lower().split()))
+
+
+def keys_of_people(cell: str) -> set[str]:
+    """By what the people of a cell are told: of the whole of it, of each of its names, and of `Lee, Ann` as `Ann Lee`."""
+    parts = [part for part in SEPARATORS.split(cell) if part.strip()]
+    names = {cell, *parts}
+    if len(parts) == 2 and "," in cell:
+        names.add(" ".join(reversed(parts)))
+    before = digest(unicodedata.normalize("NFC", cell).lower())  # lists of removals have these, too
+    return {before, *map(of_person, names)}
 
 
 def read(folder: Path) -> list[Removal]:
@@ -217,13 +233,14 @@ def _known(con: duckdb.DuckDBPyConnection, run: Run, names: dict[str, list[str]]
     if names["person"]:
         _find_people(con, "every")
         asked_for = {of_person(name) for name in names["person"]}
-        known["person"] = {of_person(name): [{}] for name in _names_of(con, asked_for)}
+        found = {key for name in _names_of(con, asked_for) for key in keys_of_people(name)}
+        known["person"] = {key: [{}] for key in found & asked_for}
     return known
 
 
 def _near(con: duckdb.DuckDBPyConnection, kind: str, value: str) -> str:
     """The end of a sentence: the names of the run that `value` may have meant, and for people where they are looked
-    for."""
+    for. A video may be told by the name of its file, or by the id that is in its address."""
     column, table = {"clip": ("id", "every"), "video": ("uri", "every"), "person": ("name", "people")}[kind]
     found = con.execute(
         f"""select {column} from (select distinct {column} from {table} where {column} is not null)
@@ -231,7 +248,15 @@ def _near(con: duckdb.DuckDBPyConnection, kind: str, value: str) -> str:
         [value],
     ).fetchall()
     names = {name.lower(): name for (name,) in found}
+    last = re.split(r"[/=\\]", value.strip())[-1]
+    stem = last.rpartition(".")[0] or last
+    same = []
+    if kind == "video" and len(stem) >= LEAST:
+        same = con.execute(
+            "select distinct uri from every where contains(lower(uri), lower(?)) order by uri limit ?", [stem, NEAREST]
+        ).fetchall()
     close = [names[each] for each in difflib.get_close_matches(value.lower(), names, n=NEAREST)]
+    close = list(dict.fromkeys([*(uri for (uri,) in same), *close]))[:NEAREST]
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
     if kind == "person" and not found:
         return f": no row of its list has a column of {', '.join(PEOPLE)}"
@@ -258,7 +283,7 @@ def mark_run(
 
     path = sets.path_of(run, "near_duplicates")
     alike = path if rows and path.is_file() else None
-    made_of: list[object] = [1, PEOPLE, [asdict(row) for row in rows], state, alike and os.stat(alike).st_mtime_ns]
+    made_of: list[object] = [2, PEOPLE, [asdict(row) for row in rows], state, alike and os.stat(alike).st_mtime_ns]
     above = run.parents if rows else None
     if above is not None:
         upper = f"{schema}_parents"
@@ -374,7 +399,7 @@ def _names_of(con: duckdb.DuckDBPyConnection, people: set[str]) -> list[str]:
     cursor = con.execute("select distinct name from people where name is not null")
     found: list[str] = []
     while names := cursor.fetchmany(1 << 16):
-        found += [name for (name,) in names if of_person(name) in people]
+        found += [name for (name,) in names if not people.isdisjoint(keys_of_people(name))]
     return found
 
 
