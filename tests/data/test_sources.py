@@ -337,6 +337,11 @@ def test_hugging_faces_video_folder(tmp_path: Path) -> None:
         ]
 
 
+def test_what_is_no_source_and_no_licence(tmp_path: Path) -> None:
+    found = rows(tmp_path / "list.csv", "path,source,licence,license\na,N/A,nan,\nb,own,none,CC0\n")
+    assert [(one.source, one.licence) for one in found] == [(None, None), ("own", "CC0")]
+
+
 def test_what_is_no_caption(tmp_path: Path) -> None:
     """NaN, null, and what pandas writes for them, in every kind of list and in lists within a row."""
     words = ["", " ", "nan", "NaN", "None", "null", "NULL", "<NA>", "N/A"]

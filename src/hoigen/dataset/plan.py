@@ -247,8 +247,8 @@ class Task:
             waiting = f"; {plan.pending} are not decided yet: run hoigen curate again" if plan.pending else ""
             raise UsageError(f"{self.run.path}: its rules keep no clip, so that there is nothing to export{waiting}")
         if not plan.files:
-            there = self.made.shards() if self.out.is_local and self.notes.exists("export.json") else ()
-            still = f"; what {self.out.uri} has of it from before is still there: delete that folder" if there else ""
+            before = self.out.is_local and self.notes.exists("export.json") and self.made.shards()
+            still = f"; what {self.out.uri} has of it from before is still there: delete that folder" if before else ""
             why = "; ".join(f"{count} {reason}" for reason, count in plan.left_out.most_common())
             if set(plan.left_out) == {"no caption"}:
                 way = "none has one in the input list" if self.listed else "hoigen caption writes them"

@@ -106,7 +106,7 @@ def of_person(name: str) -> str:
 
 
 def keys_of_people(cell: str) -> set[str]:
-    """By what the people of a cell are told: of the whole of it, of each of its names, and of `Lee, Ann` as `Ann Lee`."""
+    """By what the people of a cell are told: by all of it, by each of its names, and `Lee, Ann` as `Ann Lee`, too."""
     parts = [part for part in SEPARATORS.split(cell) if part.strip()]
     names = {cell, *parts}
     if len(parts) == 2 and "," in cell:
