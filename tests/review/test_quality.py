@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,6 +210,52 @@ def test_orders(db: Database, tmp_path: Path) -> None:
     assert lent() == by_chance, "the same for the same seed"
     with pytest.raises(UsageError, match="--order: one of random, source, uncertainty"):
         order.reorder(project, "keep", "hardest")
+
+
+def test_an_order_is_written_while_people_go_on_and_by_the_next_server(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = review(db, tmp_path, {f"c{at}": at / 10 for at in range(9)})
+    monkeypatch.setattr(order, "BLOCK", 2)
+    written, go = threading.Semaphore(0), threading.Semaphore(0)
+    write = order.write_priorities
+
+    def slowly(*arguments: Any, **more: Any) -> None:
+        write(*arguments, **more)
+        written.release()
+        go.acquire(timeout=10)
+
+    monkeypatch.setattr(order, "write_priorities", slowly)
+    ordering = order.Ordering(project)
+    ordering.begin("source")
+    for _ in range(2):  # between two blocks
+        written.acquire(timeout=10)
+        [ann] = staff(db, ["ann"])
+        queue.give_back(db, ann)
+        assert len(queue.claim(db, ann, "keep", size=20)) == 9
+        go.release()
+    written.acquire(timeout=10)
+    assert ordering.now is not None
+    assert (ordering.now.by, ordering.now.done) == ("source", 2)
+    assert ordering.now.total > 2
+    with pytest.raises(UsageError, match="one of random"):
+        ordering.begin("hardest")
+    # the server ends here; the next one goes on with it
+    monkeypatch.setattr(order, "write_priorities", write)
+    assert project.setting("order") is None
+    again = order.Ordering(project)
+    again.wait()
+    assert (project.setting("order"), project.setting("ordering")) == ("source", None)
+    queue.give_back(db, ann)
+    assert [source_of(db, row["clip"]) for row in queue.claim(db, ann, "keep", size=20)] == [*"aaabbbccc"]
+    for _ in range(9):
+        go.release()
+    ordering.wait()
+    assert order.Ordering(project).now is None, "nothing is left to do"
+    again.begin("random")
+    again.begin("source")  # in place of it
+    again.wait()
+    assert project.setting("order") == "source"
 
 
 def source_of(db: Database, clip: str) -> str:

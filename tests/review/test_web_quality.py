@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,12 @@ def test_a_promise_is_made_and_taken_back(review: Project) -> None:
         assert me.form("/saving", what="promise", promise="").status == 303
         assert review.setting("promise") is None
         assert me.form("/saving", what="order", by="source").status == 303
+        for _ in range(500):
+            if review.setting("ordering") is None:
+                break
+            time.sleep(0.02)
         assert review.setting("order") == "source"
+        assert '<option value="source" selected>' in me.get("/saving").text
         assert me.form("/saving", what="order", by="worst").status == 400
         assert me.form("/saving", what="else").status == 400
 

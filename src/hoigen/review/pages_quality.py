@@ -42,6 +42,7 @@ BANDS: Mapping[str, str] = {
 def prepare(app: Starlette, site: Site) -> None:
     """Sets up what the pages tell of the whole review (`app.state.bands`, `app.state.quality`)."""
     project = site.project
+    app.state.ordering = order.Ordering(project)
     app.state.bands = Summary(functools.partial(precision.update, project, lately=True), site.patience)
     app.state.quality = {
         name: Summary(functools.partial(quality.overview, project, name), site.patience) for name in QUESTIONS
@@ -126,7 +127,8 @@ def _saving(request: Request, person: Person, wrong: str = "") -> Response:
         at=moment(made.at),
         newer=promise != found.promise,
         orders=order.ORDERS,
-        order=project.setting("order") or "random",
+        order=project.setting("ordering") or project.setting("order") or "random",
+        ordering=request.app.state.ordering.now,
     )
 
 
@@ -143,7 +145,7 @@ def change_saving(request: Request, person: Person, form: dict[str, str]) -> Res
             told: dict[str, Any] = {"promise": promised}
         elif what == "order":
             by = form.get("by", "")
-            order.reorder(project, KEEP, by)
+            request.app.state.ordering.begin(by)
             told = {"order": by}
         else:
             raise Wrong(400, "That cannot be done here.")

@@ -69,8 +69,8 @@ def _read(name: str, found: Sequence[Any]) -> Any:
 
 def put(con: Connection, name: str, value: Any) -> None:
     """Writes a setting, within a transaction."""
-    con.execute(sa.delete(t.project).where(t.project.c.key == name))
-    con.execute(sa.insert(t.project).values(key=name, value=json.dumps(value)))
+    made = _insert(con, t.project).values(key=name, value=json.dumps(value))
+    con.execute(made.on_conflict_do_update(index_elements=["key"], set_={"value": made.excluded.value}))
 
 
 def database_of(run: Run, database: str | None) -> Database:
