@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def clip_stats(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
-    target = Path(out) if out is not None else folder.path / "stats"
+    target = on_disk(out, "--out") if out is not None else folder.path / "stats"
     if target.exists() and not target.is_dir():
         raise UsageError(f"--out {target} is a file; give the name of a folder")
     if out is None:

@@ -14,6 +14,7 @@ from hoigen.commands.options import FacesBy, Quiet, RunFolder, faces_by
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
 from hoigen.data import cutnote
 from hoigen.data.cutnote import BLURRED, NOTE, SUFFIXES, Kind
@@ -151,7 +152,7 @@ def cut(
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     total = sum(kept_counts(folder, steps).values())
-    target = Path(out) if out is not None else folder.cut_folder
+    target = on_disk(out, "--out") if out is not None else folder.cut_folder
     folder.check_links()
     check_numbers({"workers": workers, "deadline": deadline})
     if copy and blur_faces:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 
 if TYPE_CHECKING:
     from hoigen.dataset.mapping import Mapped
@@ -49,7 +50,7 @@ def map_list(
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"--videos {folder}: no such folder")
-    out = Path(out).expanduser().absolute()
+    out = on_disk(out, "--out").expanduser().absolute()
     if out.exists():
         raise UsageError(f"--out {out}: is there already")
     if not out.parent.is_dir():

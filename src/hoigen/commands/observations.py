@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
 from hoigen.observe.observation import about_of
 from hoigen.observe.recordings import head_row, line_row
@@ -68,7 +69,7 @@ def observations(
     recipe = folder.recipe()
     trusted.check(recipe.get("measures"), folder.recipe_file)  # an observer says by which words a clip's row is kept
     step = _step(folder, build_steps(recipe.get("measures"), recipe.get("keep")), measure)
-    if Path(out).exists():
+    if on_disk(out, "--out").exists():
         raise UsageError(f"{out}: is there already")
     assert step.looking is not None
     observer = step.looking.observer

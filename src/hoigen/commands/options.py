@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 
 if TYPE_CHECKING:
     from hoigen.data.cutnote import By
@@ -120,7 +121,7 @@ def write_out(out: Path, text: str) -> None:
     from hoigen.data.files import write_text
 
     try:
-        write_text(out, text)
+        write_text(on_disk(out, "--out"), text)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror or error}") from None
 

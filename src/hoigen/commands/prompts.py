@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.core.errors import UsageError
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
 from hoigen.interactions.prompts.choose import Pack
 from hoigen.interactions.prompts.export import Format
@@ -97,7 +98,7 @@ def prompts(
     from hoigen.interactions.prompts.seen import with_seen
     from hoigen.recipe.yaml import apply_sets, load_recipe, recipe_path
 
-    out = Path(out)
+    out = on_disk(out, "--out")
     _check(out, format, pack)
     suite = choose.suite(pack)
     if seen is not None:

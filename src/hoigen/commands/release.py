@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def release(
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     called = name if name is not None else folder.path.resolve().name
-    target = Path(out) if out is not None else folder.path.resolve().parent / f"{called}-{version}"
+    target = on_disk(out, "--out") if out is not None else folder.path.resolve().parent / f"{called}-{version}"
     wanted = Wanted(
         name=called,
         version=version,

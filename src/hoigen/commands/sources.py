@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 
 if TYPE_CHECKING:
     from hoigen.dataset.mapping import Mapped
@@ -132,7 +133,7 @@ def sources(
     if fetch is not None and Path(fetch).expanduser().exists() and not Path(fetch).expanduser().is_dir():
         raise UsageError(f"--fetch {fetch}: a folder to download to; a file of that name is there")
     if out is not None:  # before anything is downloaded
-        out = Path(out).expanduser().absolute()
+        out = on_disk(out, "--out").expanduser().absolute()
         if out.exists():
             raise UsageError(f"--out {out}: is there already")
         if not out.parent.is_dir():

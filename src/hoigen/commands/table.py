@@ -13,6 +13,7 @@ from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
 from hoigen.core.harmless import cell_sql, plain
 from hoigen.core.settings import Setting
+from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
 from hoigen.data.parquet import quoted, text
 
@@ -124,7 +125,7 @@ def table(
 
     Returns the rows, to be read as Arrow, as pandas or one by one; as a file when `out` says so.
     """
-    out = None if out is None else Path(out)
+    out = None if out is None else on_disk(out, "--out")
     chosen = format or format_of(out)
     if out is not None or format is not None:
         check_out(chosen, out)
@@ -144,7 +145,7 @@ def command(
     """`table` as it is typed: to the screen, or to a file."""
     from hoigen.rules import decide, removals
 
-    out = None if out is None else Path(out)
+    out = None if out is None else on_disk(out, "--out")
     chosen = format or format_of(out)
     check_out(chosen, out)
     found = _rows(Path(run), state)

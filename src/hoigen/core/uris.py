@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -93,6 +94,24 @@ def fault(uri: str) -> str | None:
 def masked(uri: str) -> str:
     """`uri` for an error, a log or a page: without the name and the password that may stand in it."""
     return SECRET.sub("…@", uri)
+
+
+def on_disk(path: str | os.PathLike[str], what: str) -> Path:
+    """A place on this machine's disks. Raises UsageError for an address, also for one that was made a path: `s3://a/b`
+    would be the folder `a` in a folder named `s3:`.
+
+    Args:
+        path: as it was given.
+        what: whose place it is, for the error (`--out`).
+    """
+    text = path_of(os.fspath(path))
+    head, mark, _ = text.partition(":/")
+    if mark and head.lower() in allowed():
+        raise UsageError(
+            f"{what}: a path of this machine; it came as {masked(text)} (what hoigen export writes may go to a store: "
+            "docs/export.md)"
+        )
+    return Path(text)
 
 
 def _has_host(scheme: str) -> bool:

@@ -35,6 +35,7 @@ from typing import Any
 
 from hoigen.core import plain_yaml
 from hoigen.core.errors import UsageError, shown
+from hoigen.core.uris import on_disk
 from hoigen.data.columns import (
     CAPTION_COLUMNS,
     CLIP_COLUMNS,
@@ -115,6 +116,7 @@ class Run:
     children_files: Path = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        on_disk(self.path, "a run's folder")
         folder = self.tables or Folder(str(self.path))
         there: dict[str, Any] = {
             "folder": folder,

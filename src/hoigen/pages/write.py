@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hoigen.core.errors import UsageError
+from hoigen.core.uris import on_disk
 from hoigen.data.run import Run
 from hoigen.pages.evalgather import SHOWN, gather_evaluation, is_evaluation
 from hoigen.pages.evalpage import write_evaluation
@@ -29,7 +30,7 @@ def write_page(run: Path, *, out: Path | None = None, shown: int | None = None, 
     folder = Run(Path(run))
     other = Run(Path(beside)) if beside is not None else None
     if out is not None:
-        page = Path(out)
+        page = on_disk(out, "--out")
     else:  # two runs have a page of their own: report.html stays that of the one
         folder.check_links()
         page = folder.report_file if other is None else folder.path / f"beside_{other.path.resolve().name}.html"
