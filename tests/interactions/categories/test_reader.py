@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ def pairs(caption: str) -> set[tuple[str, str]]:
         ("He takes a piece of metal out of a glass bowl.", {("take out", "metal")}),
         ("Using a screwdriver, the mechanic tightens a screw.", {("use", "screwdriver"), ("tighten", "screw")}),
         ("The boy drinks a cup of milk.", {("drink", "milk")}),
+        ("A man drinks a Žatec beer and eats jalapeños.", {("drink", "žatec beer"), ("eat", "jalapeño")}),
+        ("A woman cuts the Straße and breaks a piñata.", {("cut", "straße"), ("break", "piñata")}),
+        (unicodedata.normalize("NFD", "A man eats a crème brûlée."), {("eat", "crème brûlée")}),
         ("The boy lifts a cup of milk.", {("lift", "cup")}),
         ("She holds a leash in one hand and a mug in the other.", {("hold", "leash"), ("hold", "mug")}),
     ],

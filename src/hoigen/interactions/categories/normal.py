@@ -7,7 +7,7 @@ import re
 from hoigen.interactions.categories import wordlists
 from hoigen.interactions.categories.words import CLOSED, IRREGULAR, base, parts
 
-WORD = re.compile(r"[a-zà-ÿ]+(?:-[a-zà-ÿ]+)*|'s\b")
+WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*|'s\b")
 
 OBJECTS = {
     # one thing, several words

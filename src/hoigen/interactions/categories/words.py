@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import re
+import unicodedata
 from typing import Any, Literal
 
 from hoigen.core.errors import UsageError
@@ -62,7 +63,7 @@ OPENERS: frozenset[Tag] = frozenset(("punct", "conj", "sub", "wh"))
 IN_PHRASE: frozenset[Tag] = frozenset(("det", "adj", "own"))
 PARTICIPLE_PREPS = frozenset(("in", "by", "with", "on", "at", "from", "of", "to", "into", "against"))
 
-TOKEN = re.compile(r"[A-Za-zÀ-ÿ]+(?:-[A-Za-zÀ-ÿ]+)*|'s\b|\d+(?:[.,]\d+)*|[,;:()\u2014\u2013]|[.!?]+")
+TOKEN = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*|'s\b|\d+(?:[.,]\d+)*|[,;:()\u2014\u2013]|[.!?]+")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 NOT = (
     (re.compile(r"\b(ca|wo)n't\b", re.IGNORECASE), "will not"),
@@ -75,7 +76,8 @@ NOT = (
 
 def sentences(text: str) -> list[list[str]]:
     """The sentences of a `text` as lists of words and marks; typographic quotes and hyphens are made plain."""
-    plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-").replace("*", " ")
+    plain = unicodedata.normalize("NFC", text)
+    plain = plain.replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-").replace("*", " ")
     for short, whole in NOT:
         plain = short.sub(whole, plain)
     found = [TOKEN.findall(sentence) for sentence in SENTENCE.split(plain)]
@@ -113,9 +115,18 @@ def base(word: str, part: Literal["NOUN", "VERB"]) -> str:
     word = word.lower()
     if part == "NOUN" and word in IRREGULAR:
         return IRREGULAR[word]
-    found = dictionary().getAllLemmas(word, part).get(part) or dictionary().getAllLemmasOOV(word, part).get(part)
-    candidates: tuple[str, ...] = tuple(found or (word,))
+    found = dictionary().getAllLemmas(word, part).get(part)
+    if not found and not word.isascii():  # café: the dictionary has it without its accent, and its guesses cut it short
+        found = dictionary().getAllLemmas(_plain(word), part).get(part)
+        if not found and not word.endswith("s"):
+            return word
+    candidates: tuple[str, ...] = tuple(found or dictionary().getAllLemmasOOV(word, part).get(part) or (word,))
     return LIKELY_VERBS.get(word, candidates[0]) if part == "VERB" else min(candidates, key=len)
+
+
+def _plain(word: str) -> str:
+    """A word without its accents."""
+    return "".join(sign for sign in unicodedata.normalize("NFD", word) if not unicodedata.combining(sign))
 
 
 def is_third_person(word: str) -> bool:
