@@ -607,6 +607,21 @@ def test_models_that_may_not_be_used_so_are_named(run: Run) -> None:
     assert "| Qwen/Qwen2.5-VL-3B-Instruct | caption |" in (made(run).made.folder / "README.md").read_text()
 
 
+def test_clips_that_may_not_be_used_where_it_is_offered_are_named(run: Run) -> None:
+    changed = run.clips.read(0)
+    for row, place in zip(changed, (["EU", "UK"], "Worldwide", "us"), strict=True):
+        row["meta"] = json.dumps({"Territory": place})
+    run.clips.write(0, changed)
+    for place, named in (("UK", {"c"}), ("US,EU", {"a", "c"}), ("eu", {"c"})):
+        with pytest.raises(UsageError) as refused:
+            made(run, territory=place)
+        told = re.findall(r"territory .*? \(1 clip, such as (\w)\): the list does not have it for", str(refused.value))
+        assert set(told) == named
+    changed[2]["meta"] = "{}"
+    run.clips.write(0, changed)
+    assert rows(made(run, territory="EU").made.folder)["a"]["territory"] == '["EU","UK"]'
+
+
 def test_sources_that_one_answers_for(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("source,licence\nbasement,MIT licence\n")

@@ -61,6 +61,7 @@ class Index:
         clips: how many.
         removed: clips that the run keeps and a removal takes out.
         licences: licence -> (clips, some ids).
+        territories: where the list says that a clip may be used -> (clips, some ids); of the others nothing is said.
         sources: source -> (clips, seconds, licence).
         captioner: what wrote the captions; "" where there are none.
         captions: clips with one.
@@ -73,6 +74,7 @@ class Index:
     clips: int = 0
     removed: int = 0
     licences: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+    territories: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     sources: dict[str, tuple[int, float, str]] = field(default_factory=dict)
     captioner: str = ""
     captions: int = 0
@@ -125,7 +127,8 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
         select k.id, null::varchar as file, null::varchar as file_sha256, c.uri, c.start, c."end", c.digest,
             nullif(c.width, 0) as width, nullif(c.height, 0) as height, nullif(c.fps, 0) as fps,
             nullif(c.source, '') as source, l.licence,
-            nullif(json_extract_string(c.meta, '$.territory'), '') as territory,
+            nullif(coalesce(json_extract_string(c.meta, '$.territory'),
+                json_extract_string(c.meta, '$.Territory')), '') as territory,
             {part} as part, w.text as caption, case when w.text is not null then w.reason end as caption_doubts,
             case when w.text is not null then {text(found.captioner)} end as captioner,
             g.categories, g.interaction, v.verdicts{scores}, k.video as _video, k.n as _n
@@ -139,6 +142,13 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
         name: (many, list(some))
         for name, many, some in con.execute(
             "select licence, count(*), min(id, 3) from licenced group by 1 order by 2 desc, 1"
+        ).fetchall()
+    }
+    found.territories = {
+        name: (many, list(some))
+        for name, many, some in con.execute(
+            """select territory, count(*), min(id, 3) from indexed where territory is not null
+            group by 1 order by 2 desc, 1"""
         ).fetchall()
     }
     found.sources = {

@@ -128,6 +128,7 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
             models,
             media=wanted.clips is not None,
             territories=wanted.territories,
+            places=[(name, many, some) for name, (many, some) in found.territories.items()],
         )
         if refused:
             lines = "\n  ".join(map(str, refused))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -20,6 +21,8 @@ from hoigen.data.rows import rows_of
 from hoigen.models.uses import LedgerEntry
 
 NOT_STATED = "not stated"
+EVERYWHERE = ("world", "worldwide", "global", "all", "everywhere", "ww", "001")
+"""Words of lists for a territory that has every place; 001 is the world of UN M.49."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +176,7 @@ def refusals(
     *,
     media: bool,
     territories: Sequence[str] = (),
+    places: Iterable[tuple[str, int, Sequence[str]]] = (),
 ) -> list[Refusal]:
     """What the stated licence of a release would not allow.
 
@@ -182,6 +186,7 @@ def refusals(
         models: that captions and scores came from.
         media: whether videos are given, and not only where they are.
         territories: where the release is offered.
+        places: (where the list says that clips may be used, how many, some of their ids).
     """
     found = []
     for name, many, examples in clips:
@@ -203,6 +208,12 @@ def refusals(
             if out:
                 why.append(f"it is not given for {', '.join(out)}")
         found += [Refusal(name, "; ".join(why), many, tuple(examples))] if why else []
+    for name, many, examples in places:
+        there = {place.strip().casefold() for place in re.split(r"[][,;|/\"]", name)}  # a list, too
+        out = [place for place in territories if place.casefold() not in there and there.isdisjoint(EVERYWHERE)]
+        if out:
+            why_not = f"the list does not have it for {', '.join(out)}"
+            found.append(Refusal(f"territory {name}", why_not, many, tuple(examples)))
     for model in models:
         if model.use == "non-commercial" and stated.commercial:
             roles = ", ".join(model.used_by)
