@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from counted import CLIPS, STEPS, counted
+from counted import CLIPS, STEPS, caption, counted
 
 from hoigen.commands.cli import main
 from hoigen.commands.clip_stats import clip_stats
@@ -134,7 +134,12 @@ def test_what_is_not_known_is_told(tmp_path: Path) -> None:
 
 
 def test_captions_that_lack_are_told(tmp_path: Path) -> None:
-    assert "1 of 5 kept clips have none" in " ".join(statistics(counted(tmp_path), STEPS).missing)
+    run = counted(tmp_path)
+    failed = f"1 of 5 kept clips have none (1 failed: hoigen caption {run.path} --retry asks again)"
+    assert failed in " ".join(statistics(run, STEPS).missing)
+    run.captions("single", "0" * 12).write(1, [caption("e", "A cup.")])
+    asked = f"1 of 5 kept clips have none (hoigen caption {run.path})"
+    assert asked in " ".join(statistics(run, STEPS).missing)
 
 
 def test_nothing_kept_is_one_error(tmp_path: Path) -> None:
@@ -180,6 +185,17 @@ def test_growth_is_drawn_from_two_clips_on_and_names_lie_apart(tmp_path: Path) -
     assert "3 objects, actions" in drawn, "two lines end at 3"
     assert "4 pairs" in drawn
     assert "growth" not in plots.figures(replace(found, growth=found.growth[:1])), "one clip is a point"
+
+
+def test_letters_that_a_font_lacks_are_looked_for_in_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    matplotlib = pytest.importorskip("matplotlib", reason="extra [stats]: make test brings it")
+    from hoigen.pages import plots
+
+    monkeypatch.setattr(plots, "ALSO", ("no such font", "STIXGeneral"))
+    with plots._styled("png"):
+        assert matplotlib.rcParams["font.family"] == ["DejaVu Sans", "STIXGeneral"]
+    with plots._styled("page"):
+        assert matplotlib.rcParams["font.family"] == ["DejaVu Sans"]
 
 
 def test_without_matplotlib_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

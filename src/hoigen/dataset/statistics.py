@@ -318,7 +318,14 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str]) -> d
     many = _one(con, "select count(*) from told")
     clips = _one(con, "select count(*) from kept")
     if many < clips:
-        missing.append(f"captions: {clips - many} of {clips} kept clips have none (hoigen caption {run.path})")
+        tried = _one(
+            con,
+            f"""select count(distinct id) from {table.layout().relation()}
+            where text is null and id in (select id from kept) and id not in (select id from told)""",
+        )
+        asks = [f"hoigen caption {run.path}"] if clips - many > tried else []
+        asks += [f"{tried} failed: hoigen caption {run.path} --retry asks again"] if tried else []
+        missing.append(f"captions: {clips - many} of {clips} kept clips have none ({'; '.join(asks)})")
     con.execute(
         r"""create temp table words as select word, count(*)::bigint as many from (
             select unnest(regexp_extract_all(lower(text), '"""

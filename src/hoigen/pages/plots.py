@@ -33,6 +33,12 @@ SHOWN = 26
 LONGEST = 22
 """Characters of a name on a figure."""
 DPI = 300
+ALSO = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "Droid Sans Fallback", "Hiragino Sans", "PingFang SC", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic",
+    "Noto Sans Devanagari", "Noto Sans Bengali", "Noto Sans Thai", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts of common systems for letters that matplotlib's own lacks; those that are there are asked in this order."""
 STYLE: Mapping[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -126,12 +132,21 @@ def _styled(kind: str) -> Iterator[None]:
     import matplotlib
 
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    families = STYLE["font.family"] if kind == "page" else _families()  # a browser has fonts of its own
     with (
-        matplotlib.rc_context({**STYLE, "svg.fonttype": "none" if kind == "page" else "path"}),
+        matplotlib.rc_context({**STYLE, "font.family": families, "svg.fonttype": "none" if kind == "page" else "path"}),
         warnings.catch_warnings(),
     ):
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # letters that the font lacks are boxes
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # letters that no font has are boxes
         yield
+
+
+def _families() -> list[str]:
+    """The fonts of this machine that figures are drawn with, the first before the others."""
+    from matplotlib import font_manager
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    return [STYLE["font.family"], *(name for name in ALSO if name in there)]
 
 
 def _for_page(svg: str, about: str, name: str) -> str:
