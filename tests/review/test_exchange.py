@@ -189,6 +189,26 @@ LABEL_STUDIO: list[dict[str, Any]] = [
 """As https://labelstud.io/guide/task_format shows a task, with the tags Choices and TextArea."""
 
 
+def test_an_id_is_of_one_answer_and_no_answer_is_of_tomorrow(into: Project, tmp_path: Path) -> None:
+    file, head = tmp_path / "a.csv", "clip,question,value,who,id,when\n"
+    row = "c0,keep,keep,ann,one-answer,2026-01-02T03:04:05\n"
+    other = row.replace("ann", "bob")
+    for text, told in (
+        (row + other, "line 3, id: 'one-answer' is another answer's already, in .*line 2"),
+        (row.replace("2026", "2999"), "when: a moment that has been"),
+    ):
+        file.write_text(head + text)
+        with pytest.raises(UsageError, match=told):
+            exchange.read(into, file)
+    file.write_text(head + row + row)
+    assert "1 verdict added from 2 rows, 1 was there already" in str(exchange.read(into, file))
+    file.write_text(head + row.replace("keep,keep", "keep,drop"))
+    with pytest.raises(UsageError, match="in this review; answers never change"):
+        exchange.read(into, file)
+    file.write_text(head + row)
+    assert exchange.read(into, file).known == 1
+
+
 def test_what_label_studio_wrote(into: Project, tmp_path: Path) -> None:
     file = tmp_path / "export.json"
     file.write_text(json.dumps(LABEL_STUDIO))

@@ -140,6 +140,10 @@ def verdicts(review: project.Project) -> list[Any]:
         return list(con.execute(sa.select(t.verdict).order_by(t.verdict.c.seq)).all())
 
 
+def people_named(con: Any, name: str) -> int:
+    return int(con.execute(sa.select(t.person.c.id).where(t.person.c.name == name)).scalar_one())
+
+
 def test_the_loop_by_keys_alone(review: project.Project, visit: Any) -> None:
     with served(review) as port:
         me = visit(port).enter().work()
@@ -332,6 +336,25 @@ def test_two_people_at_once_never_see_the_same(review: project.Project, visit: A
         assert len({row.person for row in rows}) == 2
 
 
+@pytest.mark.parametrize("path", ["/review/keep", "/grid/keep"])
+def test_who_comes_back_after_a_loan_has_run_out_is_not_shown_what_others_have(
+    review: project.Project, visit: Any, path: str
+) -> None:
+    with served(review) as port:
+        ann = visit(port).join(review, "ann")
+        ann.go(path).until("document.querySelectorAll('video').length > 2")
+        [bob] = staff(review.db, ["bob"])
+        with review.db.write() as con:  # a laptop that was closed
+            con.execute(sa.update(t.assignment).values(until=1.0))
+        assert len(queue.claim(review.db, bob, "keep", size=CLIPS)) == CLIPS
+        ann.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        ann.page.wait_for_timeout(500)
+        ann.page.keyboard.press("f" if path == "/review/keep" else "Enter")  # what is on the screen may be answered
+        ann.until(f"document.getElementById('empty').textContent.includes('{CLIPS} are with other people')")
+        ann.saved()
+        assert len(verdicts(review)) == (1 if path == "/review/keep" else 9)
+
+
 def test_what_two_differ_on_is_decided_by_a_third(folder: Path, tmp_path: Path, visit: Any) -> None:
     review = project.begin(Run(folder / "run"), str(tmp_path / "d.sqlite"), double_share=1.0, gold_share=0.0)
     one, two = staff(review.db, ["one", "two"])
@@ -347,6 +370,12 @@ def test_what_two_differ_on_is_decided_by_a_third(folder: Path, tmp_path: Path, 
         assert "one keep" in told
         assert "two drop" in told
         cas.press("j", "4", "Backspace", "4").saved()
+        me = visit(port).join(review, "dan", "adjudicator")
+        with review.db.write() as con:  # who has answered them all
+            con.execute(
+                sa.update(t.assignment).where(t.assignment.c.person == one).values(person=people_named(con, "dan"))
+            )
+        me.go("/decide/keep").until("document.getElementById('empty').textContent.includes('somebody else decides')")
     decided = [row for row in verdicts(review) if row.mode == "adjudicate"]
     assert [row.value for row in decided] == ["keep", "drop", None, "drop"]
     with review.db.read() as con:
@@ -367,6 +396,20 @@ def test_no_button_moves_while_a_strip_comes(review: project.Project, visit: Any
         me.context.unroute("**/strip*")
         me.until("document.getElementById('strip').naturalWidth > 0")
         assert me.page.evaluate(place) == pytest.approx(before, abs=1)
+
+
+def test_a_long_caption_leaves_the_buttons_in_sight_and_scripts_run_their_own_way(
+    review: project.Project, visit: Any
+) -> None:
+    with review.db.write() as con:
+        con.execute(sa.update(t.clip).values(caption="אדם רוכב על אופניים. " * 200))
+    with served(review) as port:
+        me = visit(port, viewport={"width": 1280, "height": 800}).enter().work()
+        assert me.page.evaluate("getComputedStyle(document.getElementById('caption')).direction") == "rtl"
+        assert me.page.evaluate("document.querySelector('[data-do=keep]').getBoundingClientRect().bottom") < 800
+        me.page.focus("#caption")  # it can be scrolled by keys, and others still answer
+        me.press("j").saved()
+    assert [row.value for row in verdicts(review)] == ["keep"]
 
 
 def test_who_rates_always_sees_what_the_text_says(review: project.Project, visit: Any) -> None:

@@ -35,7 +35,7 @@ class Annotated:
 
     def __str__(self) -> str:
         told = f"{self.run}: {plural(self.added, 'annotation')} added from {plural(self.rows, 'row')}"
-        told += f", {self.known} were there already" if self.known else ""
+        told += f", {plural(self.known, 'was', 'were')} there already" if self.known else ""
         if self.unknown:
             told += (
                 f"\nnote: {plural(len(self.unknown), 'name is', 'names are')} no clip that this run measures, such as "

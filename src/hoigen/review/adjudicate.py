@@ -31,6 +31,16 @@ def waiting(db: Database, person: int, question: str, size: int = 20) -> list[di
     return [rows[one] for one in ids]
 
 
+def own(db: Database, person: int, question: str) -> bool:
+    """Whether there is something to decide that this person has voted on, and so cannot."""
+    item, held = t.item.c, t.assignment.c
+    query = sa.select(item.id).join(t.assignment, held.item == item.id)
+    query = query.where(item.question == question, sa.text("item.state <> 0 and item.state = 2"))
+    query = query.where(held.person == person, held.state == t.ANSWERED)
+    with db.read() as con:
+        return con.execute(query.limit(1)).first() is not None
+
+
 def decide(db: Database, person: int, came: Sequence[Any], *, app: str, now: float | None = None) -> Saved:
     """Takes decisions, as `queue.answer` takes answers; a decision without a value takes back the one it names."""
     at = db.now() if now is None else now

@@ -452,7 +452,8 @@ def claim(request: Request, person: Person, came: dict[str, Any]) -> Response:
     project = site_of(request).project
     size, lease, gold = (project.setting(name) for name in ("batch", "lease", "gold_share"))
     rows = queue.claim(project.db, person.id, asked.name, size=size, lease=lease, gold_share=gold)
-    return JSONResponse({"items": _rows(request, person, rows), "lease": lease})
+    more = {} if rows else {"elsewhere": queue.elsewhere(project.db, person.id, asked.name)}
+    return JSONResponse({"items": _rows(request, person, rows), "lease": lease, **more})
 
 
 def _numbers(came: Any) -> list[int]:
@@ -515,8 +516,10 @@ def decisions(request: Request, person: Person, came: dict[str, Any]) -> Respons
 def disputes(request: Request, person: Person) -> Response:
     """Items to decide."""
     asked = _question(request.path_params["question"])
-    rows = adjudicate.waiting(site_of(request).project.db, person.id, asked.name)
-    return JSONResponse({"items": _rows(request, person, rows)})
+    db = site_of(request).project.db
+    rows = adjudicate.waiting(db, person.id, asked.name)
+    more = {} if rows else {"own": adjudicate.own(db, person.id, asked.name)}
+    return JSONResponse({"items": _rows(request, person, rows), **more})
 
 
 @page(ANNOTATOR)

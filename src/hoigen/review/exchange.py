@@ -45,6 +45,8 @@ TOOL = "hoigen review --import"
 WHOLE = "hoigen"
 """The text of an annotation of Label Studio that holds a whole row, as JSON."""
 BLOCK = 500
+AHEAD = 86_400.0
+"""Seconds that another machine's clock, or its time zone, may be ahead."""
 
 
 @dataclass(slots=True)
@@ -60,8 +62,8 @@ class Brought:
 
     def __str__(self) -> str:
         told = f"{plural(self.added, 'verdict')} added from {plural(self.rows, 'row')}"
-        told += f", {self.known} were there already" if self.known else ""
-        told += f", {self.left_out} say nothing" if self.left_out else ""
+        told += f", {plural(self.known, 'was', 'were')} there already" if self.known else ""
+        told += f", {plural(self.left_out, 'says', 'say')} nothing" if self.left_out else ""
         if self.people:
             told += f"\npeople who have no account here: {', '.join(self.people)}"
         return told
@@ -214,16 +216,22 @@ def read(project: Project, file: Path, format: Format | None = None, *, question
     with project.db.write() as con:
         asked = _items(con, {str(row["clip"]) for _, row in came})
         rows = [_checked(asked, place, row, question, project.db.now()) for place, row in came]
-        names, known = [row["id"] for row in rows], set[str]()
+        names, seen = [row["id"] for row in rows], dict[str, tuple[str, Any]]()
         for at in range(0, len(names), BLOCK):
-            query = sa.select(t.verdict.c.id).where(t.verdict.c.id.in_(names[at : at + BLOCK]))
-            known |= set(con.execute(query).scalars())
-        seen: set[str] = set()
+            query = sa.select(t.verdict.c.id, t.verdict.c.item, t.verdict.c.value, t.person.c.name.label("who"))
+            query = query.join(t.person, t.person.c.id == t.verdict.c.person)
+            for old in con.execute(query.where(t.verdict.c.id.in_(names[at : at + BLOCK]))).mappings():
+                seen[old["id"]] = "this review", old
         new = []
-        for row in rows:
-            if row["id"] not in known and row["id"] not in seen:
+        for (place, _), row in zip(came, rows, strict=True):
+            first, same = seen.setdefault(row["id"], (place, row))
+            if any(same[name] != row[name] for name in ("item", "value", "who")):
+                raise UsageError(
+                    f"{place}, id: {row['id']!r} is another answer's already, in {first}; answers never change: one "
+                    "that is given anew has another id, or none"
+                )
+            if same is row:
                 new.append(row)
-            seen.add(row["id"])
         result.added, result.known = len(new), len(rows) - len(new)
         numbers = _people(con, {row.pop("who") for row in new}, result)
         for row in new:
@@ -393,7 +401,10 @@ def _moment(came: Any, now: float) -> float:
     except ValueError:
         raise ValueError(f"when: a time such as 2026-11-26T15:02:00+00:00; it came as {came!r}") from None
     when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-    return (when - EPOCH) / timedelta(microseconds=1) / 1e6
+    at = (when - EPOCH) / timedelta(microseconds=1) / 1e6
+    if at > now + AHEAD:  # it would stay the last word for as long
+        raise ValueError(f"when: a moment that has been; it came as {came!r}")
+    return at
 
 
 def _people(con: Connection, names: set[str], result: Brought) -> dict[str, int]:

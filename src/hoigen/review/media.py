@@ -71,7 +71,8 @@ def source_file(row: Mapping[str, Any]) -> Path:
         raise Gone("The video is gone from the disk: hoigen relocate RUN --root OLD=NEW says where it lies now.")
     if row["stamp"] and json.loads(row["stamp"]) != now:
         raise Gone(
-            "The video has changed on the disk since it was measured: hoigen curate RUN/run.yaml measures it again."
+            "The video has changed on the disk since it was measured, and answers are of what it was: put that back, "
+            "or begin with the new one in another run (hoigen curate RUN/run.yaml --run ANOTHER)."
         )
     return Path(local_path(row["uri"]))
 

@@ -49,6 +49,12 @@ _LENT = Statement(
     .where(t.assignment.c.person == _WHO, t.assignment.c.state == t.LIVE, t.item.c.question == _ASKED)
     .limit(_SIZE)
 )
+_ELSEWHERE = Statement(
+    sa.select(sa.func.count())
+    .select_from(t.assignment)
+    .join(t.item, t.item.c.id == t.assignment.c.item)
+    .where(sa.text("assignment.state = 0"), t.assignment.c.person != _WHO, t.item.c.question == _ASKED)
+)
 _HAD = sa.exists().where(
     t.assignment.c.item == t.item.c.id, t.assignment.c.person == _WHO, t.assignment.c.state != t.BACK
 )
@@ -179,6 +185,12 @@ def claim(
     for row in others:
         del row["priority"]
     return others
+
+
+def elsewhere(db: Database, person: int, question: str) -> int:
+    """How many items of a question are lent to others now, and may come back: for who gets none."""
+    with db.read() as con:
+        return int(_ELSEWHERE.firsts(con, {"who": person, "asked": question})[0])
 
 
 def give(con: Connection, pairs: Iterable[Any]) -> int:

@@ -13,6 +13,7 @@
   let began = 0;
   let claiming = false;
   let retry = 0;
+  let lease = 600;
 
   function tile(item) {
     let found = tiles.get(item.item);
@@ -83,8 +84,10 @@
   async function more() {
     if (claiming) return;
     claiming = true;
+    let result = {};
     try {
-      const result = await work.ask(csrf, "/api/claim", { question: facts.question });
+      result = await work.ask(csrf, "/api/claim", { question: facts.question });
+      lease = result.lease;
       const known = new Set(queue.map((item) => item.item));
       queue.push(...result.items.filter((item) => !known.has(item.item) && !answered.has(item.item)));
       retry = 0;
@@ -98,7 +101,7 @@
       const home = document.createElement("a");
       home.href = `${document.documentElement.dataset.base}/`;
       home.textContent = "To the first page";
-      by("empty").replaceChildren("Nothing is left to look at. ", home);
+      by("empty").replaceChildren(work.nothing(result), " ", home);
     }
     if (shown.length < SIZE) show();
   }
@@ -149,11 +152,10 @@
   });
   by("next").addEventListener("click", (event) => { event.target.blur(); next(); });
   by("undo").addEventListener("click", undo);
-  setInterval(() => {
-    if (queue.length) work.ask(csrf, "/api/heartbeat", { items: queue.map((item) => item.item) }).catch(() => {});
-  }, 60000);
-  addEventListener("pagehide", () => {
-    if (queue.length) work.ask(csrf, "/api/back", { items: queue.map((item) => item.item) }).catch(() => {});
+  work.hold(csrf, outbox, () => queue.map((item) => item.item), () => lease, (gone) => {
+    queue = queue.filter((item) => shown.includes(item) || !gone.has(item.item)); // a key may be on its way for what is shown
+    show();
+    more();
   });
   outbox.flush();
   more();

@@ -88,8 +88,9 @@
   async function more() {
     if (claiming) return;
     claiming = true;
+    let result = {};
     try {
-      const result = deciding
+      result = deciding
         ? await work.ask(csrf, `/api/disputes/${facts.question}`)
         : await work.ask(csrf, "/api/claim", { question: facts.question });
       lease = result.lease || lease;
@@ -103,7 +104,7 @@
     }
     claiming = false;
     if (queue.length) show();
-    else if (!retry) empty(deciding ? "Nothing is left to decide." : "Nothing is left to look at.");
+    else if (!retry) empty(!deciding ? work.nothing(result) : result.own ? "Nothing is left for you to decide: on what people differ about, you have answered yourself, so somebody else decides." : "Nothing is left to decide.");
   }
 
   function empty(words) {
@@ -182,6 +183,7 @@
 
   function caption() {
     by("caption").textContent = shown ? shown.caption : "";
+    by("caption").scrollTop = 0;
     const asked = ["preference", "rating"].includes(facts.question); // what the text says is the question itself
     by("caption").hidden = !(shown && shown.caption && (facts.caption || asked));
   }
@@ -191,6 +193,7 @@
     if (!item.votes) return;
     by("votes").replaceChildren(...item.votes.map((vote) => {
       const line = document.createElement("p");
+      line.dir = "auto";
       const who = document.createElement("b");
       who.textContent = vote.name;
       const how = [facts.values[vote.value] || vote.value, vote.reason, vote.note && `“${vote.note}”`,
@@ -449,11 +452,10 @@
   // What is lent stays lent while the page is open
 
   if (!deciding) {
-    setInterval(() => {
-      if (queue.length) work.ask(csrf, "/api/heartbeat", { items: queue.map((item) => item.item) }).catch(() => {});
-    }, Math.max(5000, lease * 300));
-    addEventListener("pagehide", () => {
-      if (queue.length) work.ask(csrf, "/api/back", { items: queue.map((item) => item.item) }).catch(() => {});
+    work.hold(csrf, outbox, () => queue.map((item) => item.item), () => lease, (gone) => {
+      queue = queue.filter((item) => item === shown || !gone.has(item.item)); // a key may be on its way for what is shown
+      arrange();
+      if (queue.length <= LOW) more();
     });
   }
   by("strip").addEventListener("error", () => { // not made yet

@@ -117,6 +117,36 @@ const work = {
     return result;
   },
 
+  // What is lent stays lent while the page is open. A machine that slept for longer than a loan has its clips no more:
+  // `lost` is told of those that are others' now. items: what this page has, as numbers; lease: seconds.
+  hold(csrf, outbox, items, lease, lost) {
+    const beat = async () => {
+      const sent = items();
+      if (!sent.length) return;
+      const settled = !outbox.keys().length; // else what was taken back may not have come yet
+      const result = await work.ask(csrf, "/api/heartbeat", { items: sent }).catch(() => null);
+      if (!result || !settled || outbox.keys().length) return;
+      const held = new Set(result.items);
+      const gone = new Set(sent.filter((item) => !held.has(item)));
+      if (gone.size) lost(gone);
+    };
+    const again = () => setTimeout(() => beat().finally(again), Math.max(5000, lease() * 300));
+    again();
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) beat(); });
+    addEventListener("pagehide", () => {
+      const sent = items();
+      if (sent.length) work.ask(csrf, "/api/back", { items: sent }).catch(() => {});
+    });
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // it has given them back
+  },
+
+  // Why there is nothing to look at.
+  nothing(result) {
+    const count = result.elsewhere || 0;
+    return count ? `Nothing is left for you just now. ${count === 1 ? "One is" : `${count.toLocaleString("en")} are`} with other people and may come back.`
+      : "Nothing is left to look at.";
+  },
+
   // A muted video that goes round between two moments. `first` is called when its first frame is on the screen.
   player(video) {
     const element = document.createElement("video");
