@@ -98,7 +98,7 @@ def test_over_tls(run: Path, certificate: tuple[Path, Path]) -> None:
         entered = me.get(link[1])
         assert (entered.status, entered.headers["location"]) == (303, "/")
         name, *ways = entered.headers["set-cookie"].split("; ")
-        assert name.startswith("__Host-hoigen=")
+        assert name.startswith("__Host-hoigen-")
         assert {way.lower() for way in ways} == {"httponly", "secure", "samesite=lax", "path=/"}
         assert me.read_token().get("/").headers["strict-transport-security"].startswith("max-age=")
         said = answers(me, 3)
@@ -174,7 +174,7 @@ def test_behind_a_proxy_under_a_path_of_another_site(
             came = me.form(link.removeprefix(base), password="a long password", again="a long password")
             assert (came.status, came.headers["location"]) == (303, f"{PREFIX}/")
             name, *ways = came.headers["set-cookie"].split("; ")
-            assert name.startswith("__Secure-hoigen=")
+            assert name.startswith("__Secure-hoigen-")
             assert {way.lower() for way in ways} == {"httponly", "secure", "samesite=lax", f"path={PREFIX}/"}
             me.read_token()
             # every address on every page leads into the folder, and somewhere

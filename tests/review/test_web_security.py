@@ -18,7 +18,7 @@ from hoigen.data.run import Run
 from hoigen.review import people, proxies, serve
 from hoigen.review import tables as t
 from hoigen.review.database import Database
-from hoigen.review.project import Project, add_clips, add_items
+from hoigen.review.project import Project, add_clips, add_items, put
 
 NASTY = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -174,9 +174,24 @@ def test_cookies_cannot_be_made_up_or_read_by_scripts(project: Project, port: in
     assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(answered.headers["set-cookie"].split("; "))
     with served(project, secure=True) as other:
         answered = Browser(other).get(f"/enter/{LOCAL}")
-        assert answered.headers["set-cookie"].startswith("__Host-hoigen=")
+        assert answered.headers["set-cookie"].startswith("__Host-hoigen-")
         assert "Secure" in answered.headers["set-cookie"]
         assert "max-age" in answered.headers["strict-transport-security"]
+
+
+def test_two_reviews_on_one_machine_leave_a_browser_signed_in(port: int, tmp_path: Path) -> None:
+    db = Database(tmp_path / "other.sqlite")
+    filled(db, 1)
+    with db.write() as con:
+        put(con, "secret", "1" * 64)
+    me = Browser(port).enter()
+    with served(Project(Run(tmp_path), db)) as other:
+        me.port = other  # a browser sends the cookies of 127.0.0.1 to each port
+        me.enter()
+        assert me.get("/").status == 200
+        me.port = port
+        assert me.get("/").status == 200
+    db.close()
 
 
 def test_a_session_ends_when_the_admin_or_the_person_says_so(project: Project, port: int) -> None:

@@ -74,9 +74,11 @@ class Site:
 
     @property
     def cookie(self) -> str:
+        # browsers keep cookies apart by host, not by port: two reviews on one machine have two
+        name = f"hoigen-{hashlib.blake2b(f'cookie {self.secret}'.encode(), digest_size=4).hexdigest()}"
         if not self.secure:
-            return "hoigen"
-        return "__Secure-hoigen" if self.prefix else "__Host-hoigen"  # browsers want the path / for the latter
+            return name
+        return f"__Secure-{name}" if self.prefix else f"__Host-{name}"  # browsers want the path / for the latter
 
     def words(self, told: object) -> str:
         """What an error or a result says, without where run and database lie: nothing for who is at a browser."""
