@@ -22,7 +22,7 @@ import hoigen
 from hoigen.commands.cli import main
 from hoigen.data.annotations import Annotations
 from hoigen.data.run import Run
-from hoigen.review import project, queue, serve
+from hoigen.review import adjudicate, project, queue, serve
 from hoigen.review.app import make
 from hoigen.review.web import Site
 from run_folders import Given, write_recipe, write_run
@@ -82,6 +82,33 @@ def test_export_writes_rows_of_the_runs_annotations_once(run: Path, capsys: Any)
     assert clips[0] not in {row.clip for row in (*table.latest("keep"), *table.latest("human"))}
 
 
+def test_in_and_out_points_are_those_of_the_answer_that_counts(run: Path) -> None:
+    made = project.begin(Run(run), double_share=1.0, gold_share=0.0)
+    ann, bob, cas = staff(made.db, ["ann", "bob", "cas"])
+
+    def trims(person: int, item: int, begin: float, how: Any = queue.answer, **more: Any) -> str:
+        name = str(uuid.uuid4())
+        one = {"id": name, "item": item, "value": "trim", "extra": {"in": begin, "out": begin + 0.5}, **more}
+        assert how(made.db, person, [one], app="1").saved == [name]
+        return name
+
+    items = [row["item"] for row in queue.claim(made.db, ann, "keep", size=6)]
+    assert {row["item"] for row in queue.claim(made.db, bob, "keep", size=6)} == {*items}
+    first, second, *_ = items
+    trims(ann, first, 0.1)  # one and the other, who takes it back and says it anew
+    gone = trims(bob, first, 0.9)
+    assert queue.answer(
+        made.db, bob, [{"id": str(uuid.uuid4()), "item": first, "value": None, "supersedes": gone}], app="1"
+    ).saved
+    trims(bob, first, 0.2)
+    trims(ann, second, 0.3)
+    late = trims(bob, second, 0.4, value="drop")
+    trims(cas, second, 0.5, how=adjudicate.decide)
+    trims(bob, second, 0.6, supersedes=late)  # after the decision
+    main(["review", str(run), "--export"])
+    assert sorted(row.value for row in Annotations(run).latest("human.trim")) == ["0.2-0.7", "0.5-1"]
+
+
 def test_gold_backup_restore_and_invitations_as_they_are_typed(run: Path, tmp_path: Path, capsys: Any) -> None:
     [clip] = said(run, "keep")
     (tmp_path / "gold.csv").write_text(f"id,value\n{clip},drop\n")
@@ -95,6 +122,26 @@ def test_gold_backup_restore_and_invitations_as_they_are_typed(run: Path, tmp_pa
     assert main(["review", str(run), "--export"]) == 0
     [final] = Annotations(run).latest("human")
     assert (final.clip, final.value, final.note) == (clip, "no", "gold")
+    (tmp_path / "v.csv").write_text(f"clip,value,who\n{clip},keep,zoe\n")
+    assert main(["review", str(run), "--read", str(tmp_path / "v.csv")]) == 0
+    assert "1 verdict added" in capsys.readouterr().out
+
+
+def test_an_invitation_asks_nothing_new(run: Path, capsys: Any) -> None:
+    assert main(["review", str(run), "--invite", "ann"]) == 0
+    made = project.opened(Run(run))
+    assert made.counts("keep") == {}
+    made.db.close()
+    assert project.asked_last(Run(run)) is None
+    begun = project.begin(Run(run), question="frames")
+    begun.db.close()
+    assert project.asked_last(Run(run)) == "frames"
+    assert main(["review", str(run), "--invite", "bob", "--double-share", "0.3"]) == 0
+    again = project.opened(Run(run))
+    assert (again.counts("keep"), again.setting("double_share")) == ({}, 0.3)
+    again.db.close()
+    project.begin(Run(run)).db.close()
+    assert project.asked_last(Run(run)) == "keep"
 
 
 def fails(capsys: Any, *words: object) -> str:

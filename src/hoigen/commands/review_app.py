@@ -121,7 +121,8 @@ def review_app(
         return f"{write}: {plural(exchange.write(project.opened(folder, database), Path(write)), 'answer')}"
     given = {"double_share": double_share, "gold_share": gold_share}
     begun = question or project.asked_last(folder, database) or "keep"
-    opened = project.begin(folder, database, question=begun, clips=not invite or question is not None, **given)
+    people_alone = invite is not None and question is None and gold is None and order is None
+    opened = project.begin(folder, database, question=begun, clips=not people_alone, **given)
     if question is not None:
         _items(opened, question, claims, votes, interval)
     if order:
@@ -138,7 +139,7 @@ def review_app(
     if read:
         from hoigen.review import exchange, precision
 
-        brought = exchange.read(opened, Path(read))
+        brought = exchange.read(opened, Path(read), question=begun)
         if opened.setting("promise") is not None:
             precision.update(opened)
         return brought

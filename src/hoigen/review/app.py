@@ -147,6 +147,7 @@ def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[
         row["about"] = "" if hidden else row["clip"]
         if hidden:
             row["caption"] = row["subject"].get("prompt", "")
+            row["seconds"] = max(video["end"] - video["begin"] for video in row["videos"])
             for name in ("width", "height", "fps"):  # of the one that the pair names first, wherever it is shown
                 del row[name]
         if row["question"] == CLAIMS:  # without who wrote it, and without the caption that the run has now

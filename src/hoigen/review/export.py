@@ -107,8 +107,10 @@ def _rows(con: Connection) -> Iterator[Annotation]:
         about = {"clip": one.clip, "who": WHO, "tool": TOOL}
         yield Annotation(question="human", value=YES[one.final], note=note, **about)
         if one.final in ("trim", "crop"):
-            # in and out points and border of the last verdict that says what counts
+            # in and out points and border of the decision, or of the last vote that holds
             query = sa.select(said.extra).where(said.item == one.id, said.value == one.final)
+            holds = said.id.in_(sa.select(held.verdict).where(held.item == one.id, held.state == t.ANSWERED))
+            query = query.where(said.mode == "adjudicate" if one.how == "adjudicated" else holds)
             extra = json.loads(con.execute(query.order_by(said.seq.desc()).limit(1)).scalar() or "{}")
             if "in" in extra:
                 yield Annotation(question="human.trim", value=f"{extra['in']:g}-{extra['out']:g}", **about)
