@@ -245,6 +245,8 @@ def test_what_waits_outlives_a_lost_network_and_a_reload(review: project.Project
     with served(review) as port:
         me = visit(port).enter().work()
         me.saved()
+        loaded = "[...document.querySelectorAll('.slot video')].filter((v) => v.readyState === 4).length === 3"
+        me.until(loaded)
         me.context.set_offline(True)
         me.press("j", "f", "j")
         me.until("document.getElementById('outbox').dataset.waiting === '3'")
@@ -252,6 +254,7 @@ def test_what_waits_outlives_a_lost_network_and_a_reload(review: project.Project
         me.context.set_offline(False)
         me.saved()
         assert [row.value for row in verdicts(review)] == ["keep", "drop", "keep"]
+        me.until(loaded)  # also those that were asked for without a network
         me.context.route("**/api/answers", lambda route: route.abort())
         me.press("1", "j")
         me.until("document.getElementById('outbox').dataset.waiting === '2'")
@@ -468,6 +471,34 @@ def test_a_video_that_no_browser_plays_is_shown(review: project.Project, visit: 
         me = visit(port).enter().work()
         assert me.page.get_attribute(".slot.on video", "src") == f"/media/{other}"
         assert me.page.evaluate("document.querySelector('.slot.on video').videoWidth") > 0
+
+
+def test_nothing_is_said_of_what_cannot_be_shown(review: project.Project, visit: Any) -> None:
+    with review.db.write() as con:
+        rows = con.execute(sa.select(t.item.c.id, t.item.c.clip).order_by(t.item.c.priority)).all()
+        gone = [row.clip for row in rows[:2]]
+        con.execute(sa.update(t.clip).where(t.clip.c.id.in_(gone)).values(uri="/nowhere/v.mp4", digest="gone"))
+    with served(review) as port:
+        me = visit(port).enter().go("/review/keep")
+        me.until("document.querySelector('.slot.on .empty')?.textContent.startsWith('The video is gone')")
+        me.page.keyboard.press("j")
+        assert "skip it" in me.page.inner_text("#status")
+        me.press(" ")  # by the key of what is not certain, and by the button
+        me.until("document.querySelector('.slot.on .empty')")
+        me.page.click(".slot.on >> text=Skip it")
+        me.until("document.querySelector('.slot.on video')?.videoWidth > 0")
+        me.press("j").saved()
+        assert [row.item for row in verdicts(review)] == [rows[2].id]
+        me.go("/grid/keep").until("document.getElementById('next-words').textContent === 'Keep 7, skip 2, go on'")
+        me.page.keyboard.press("1")  # a mark on it is none
+        me.page.keyboard.press("Enter")
+        me.until("document.getElementById('next-words').textContent === 'Keep all, go on'")
+        me.saved()
+    assert {"status of 410" in trouble for trouble in me.troubles} == {True}, "the browser itself tells of those"
+    me.troubles.clear()
+    said = {row.item for row in verdicts(review)}
+    assert len(said) == 8
+    assert not said & {row.id for row in rows[:2]}
 
 
 @pytest.fixture(scope="module")

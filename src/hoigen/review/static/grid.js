@@ -6,6 +6,7 @@
   const SIZE = 9;
   let queue = [];
   const answered = new Set(outbox.waiting().filter((answer) => answer.value !== null).map((answer) => answer.item));
+  const skipped = new Set(); // items whose videos cannot be shown
   const history = []; // pages: [{item, id, marked}]
   const tiles = new Map();
   let shown = [];
@@ -26,7 +27,22 @@
     player.tabIndex = -1;
     player.addEventListener("error", () => {
       if (!player.getAttribute("src")) return;
-      if (player.getAttribute("src") === video.small) return player.replaceWith("This video cannot be played.");
+      if (player.getAttribute("src") === video.small) {
+        item.broken = true;
+        marked.delete(item.item);
+        const words = document.createElement("span");
+        words.textContent = "It cannot be shown, and is skipped.";
+        player.replaceWith(words);
+        work.failed(video.small, (told) => { words.textContent = `${told} It is skipped.`; }, () => {
+          if (tiles.get(item.item) !== found) return;
+          item.broken = false;
+          words.replaceWith(player);
+          player.src = video.small;
+          if (!found.hidden) player.play().catch(() => {});
+          draw();
+        });
+        return draw();
+      }
       Object.assign(player, { home: 0, begin: 0, end: item.seconds, src: video.small });
       if (!found.hidden) player.play().catch(() => {});
     });
@@ -41,6 +57,7 @@
   }
 
   function toggle(item) {
+    if (item.broken) return;
     marked.has(item.item) ? marked.delete(item.item) : marked.add(item.item);
     draw();
   }
@@ -50,10 +67,15 @@
       const element = tiles.get(item.item);
       const bad = marked.has(item.item);
       element.setAttribute("aria-pressed", String(bad));
-      element.setAttribute("aria-label", `Clip ${at + 1}: ${bad ? "drop" : "keep"}`);
+      element.setAttribute("aria-label", `Clip ${at + 1}: ${item.broken ? "cannot be shown" : bad ? "drop" : "keep"}`);
       element.querySelector(".mark").textContent = bad ? `${at + 1} ✗ drop` : String(at + 1);
     });
-    by("next-words").textContent = marked.size ? `Drop ${marked.size}, keep ${shown.length - marked.size}, go on` : "Keep all, go on";
+    const broken = shown.filter((item) => item.broken).length;
+    const keep = shown.length - marked.size - broken;
+    by("next-words").textContent = [
+      ...(marked.size ? [`Drop ${marked.size}`, `keep ${keep}`] : [broken ? `Keep ${keep}` : "Keep all"]),
+      ...(broken ? [`skip ${broken}`] : []), "go on",
+    ].join(", ");
   }
 
   function show() {
@@ -89,7 +111,8 @@
       result = await work.ask(csrf, "/api/claim", { question: facts.question });
       lease = result.lease;
       const known = new Set(queue.map((item) => item.item));
-      queue.push(...result.items.filter((item) => !known.has(item.item) && !answered.has(item.item)));
+      const left = (item) => !known.has(item.item) && !answered.has(item.item) && !skipped.has(item.item);
+      queue.push(...result.items.filter(left));
       retry = 0;
     } catch (error) {
       retry = Math.min(10000, Math.max(500, retry * 2));
@@ -101,15 +124,19 @@
       const home = document.createElement("a");
       home.href = `${document.documentElement.dataset.base}/`;
       home.textContent = "To the first page";
-      by("empty").replaceChildren(work.nothing(result), " ", home);
+      by("empty").replaceChildren(work.nothing(result, skipped), " ", home);
     }
     if (shown.length < SIZE) show();
   }
 
   function next() {
     if (!shown.length) return more();
-    const each = (performance.now() - began) / 1000 / shown.length;
-    const page = shown.map((item) => {
+    const broken = shown.filter((item) => item.broken).map((item) => item.item);
+    for (const item of broken) skipped.add(item);
+    if (broken.length) work.skip(csrf, broken);
+    const seen = shown.filter((item) => !item.broken);
+    const each = (performance.now() - began) / 1000 / Math.max(1, seen.length);
+    const page = seen.map((item) => {
       const bad = marked.has(item.item);
       const said = {
         id: crypto.randomUUID(), item: item.item, value: bad ? "drop" : "keep", mode: "grid",
@@ -119,7 +146,7 @@
       answered.add(item.item);
       return { item, id: said.id, marked: bad };
     });
-    history.push(page);
+    if (page.length) history.push(page);
     by("status").textContent = `${page.filter((one) => one.marked).length} dropped, ${page.filter((one) => !one.marked).length} kept`;
     queue = queue.slice(shown.length);
     marked.clear();

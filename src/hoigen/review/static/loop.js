@@ -19,6 +19,7 @@
   let speed = facts.speed;
   let queue = []; // what is lent and not answered; the first is shown
   const answered = new Set(outbox.waiting().filter((answer) => answer.value !== null).map((answer) => answer.item));
+  const skipped = new Set(); // items whose videos cannot be shown
   const history = []; // {item, id}: what was answered here, the last at the end
   const slots = new Map(); // item number -> its element with its videos
   let claiming = false;
@@ -48,8 +49,17 @@
         const words = document.createElement("p");
         words.className = "empty";
         words.textContent = "This browser cannot play the video.";
-        frame.replaceChildren(words);
-        tellGone(about.small, words);
+        const pass = document.createElement("button");
+        pass.className = "button";
+        pass.textContent = "Skip it";
+        pass.addEventListener("click", skip);
+        frame.replaceChildren(words, pass);
+        work.failed(about.small, (told) => { words.textContent = told; }, () => {
+          if (slots.get(item.item) !== found) return;
+          frame.replaceChildren(element);
+          element.src = about.small;
+          if (found.classList.contains("on") && !still) element.play().catch(() => {});
+        });
       });
     }
     slots.set(item.item, found);
@@ -64,10 +74,7 @@
     if (element.closest(".on") && !still) element.play().catch(() => {});
   }
 
-  async function tellGone(src, words) {
-    const response = await fetch(src, { headers: { range: "bytes=0-0" } }).catch(() => null);
-    if (response && !response.ok) words.textContent = (await response.json().catch(() => ({}))).error || words.textContent;
-  }
+  const broken = (item) => Boolean(slots.get(item.item)?.querySelector(".frame > .empty"));
 
   const videos = (item = shown) => (item && slots.has(item.item) ? [...slots.get(item.item).querySelectorAll("video")] : []);
 
@@ -95,7 +102,8 @@
         : await work.ask(csrf, "/api/claim", { question: facts.question });
       lease = result.lease || lease;
       const known = new Set(queue.map((item) => item.item));
-      queue.push(...result.items.filter((item) => !known.has(item.item) && !answered.has(item.item)));
+      const left = (item) => !known.has(item.item) && !answered.has(item.item) && !skipped.has(item.item);
+      queue.push(...result.items.filter(left));
       retry = 0;
     } catch (error) {
       retry = Math.min(10000, Math.max(500, retry * 2));
@@ -104,7 +112,7 @@
     }
     claiming = false;
     if (queue.length) show();
-    else if (!retry) empty(!deciding ? work.nothing(result) : result.own ? "Nothing is left for you to decide: on what people differ about, you have answered yourself, so somebody else decides." : "Nothing is left to decide.");
+    else if (!retry) empty(!deciding ? work.nothing(result, skipped) : result.own ? "Nothing is left for you to decide: on what people differ about, you have answered yourself, so somebody else decides." : "Nothing is left to decide.");
   }
 
   function empty(words) {
@@ -209,8 +217,20 @@
 
   // Answering
 
+  function skip() {
+    if (!shown) return;
+    const item = queue.shift();
+    skipped.add(item.item);
+    if (!deciding) work.skip(csrf, [item.item]);
+    shown = null;
+    say("Skipped: it cannot be shown.");
+    if (queue.length) show();
+    else more_soon();
+  }
+
   function answer(value, more = {}) {
     if (!shown) return;
+    if (broken(shown)) return value === values.unsure ? skip() : say("Nothing can be said of what is not shown: skip it.");
     if (deciding && value === "unsure") return say("This is where it is decided.");
     pressed = performance.now();
     const item = shown;

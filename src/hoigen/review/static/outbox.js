@@ -140,8 +140,22 @@ const work = {
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // it has given them back
   },
 
-  // Why there is nothing to look at.
-  nothing(result) {
+  // Why a video does not play; where it is only not ready yet, `again` is called a little later.
+  async failed(src, told, again) {
+    const response = await fetch(src, { headers: { range: "bytes=0-0" } }).catch(() => null);
+    const result = response && !response.ok ? await response.json().catch(() => ({})) : {};
+    told(result.error || (response ? "This browser cannot play the video." : "The server is not reached."));
+    if (!response || response.status === 503) setTimeout(again, 3000);
+  },
+
+  // Gives items back that cannot be shown: what nobody has seen has no answer.
+  skip(csrf, items) {
+    return work.ask(csrf, "/api/back", { items }).catch(() => {});
+  },
+
+  // Why there is nothing to look at. skipped: items that this page could not show.
+  nothing(result, skipped) {
+    if (skipped.size) return `Nothing is left but what cannot be shown (${skipped.size}): tell who runs the review.`;
     const count = result.elsewhere || 0;
     return count ? `Nothing is left for you just now. ${count === 1 ? "One is" : `${count.toLocaleString("en")} are`} with other people and may come back.`
       : "Nothing is left to look at.";
