@@ -58,7 +58,8 @@ test: setup $(MODELS)
 	$(VENV)/bin/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist loadfile --durations 25 --durations-min 5
 
 test-slow: setup $(MODELS)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ray]' 'wandb>=0.19,<1'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[ray]' 'wandb>=0.19,<1' \
+		'moto[server]>=5.2,<6' 's3fs>=2025.3'
 	$(VENV)/bin/python -m pytest -m slow
 	PYTHON='$(PYTHON)' TORCH='$(TORCH)' tests/install/extras.sh --heavy
 

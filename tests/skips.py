@@ -30,6 +30,7 @@ NEEDS = (
     Need(r"extra \[models\]|'(torch|transformers)[.'\w]*", "PyTorch and transformers", "make test (not pytest alone)"),
     Need(r"make test brings it", "matplotlib, mlcroissant", "make test (not pytest alone)"),
     Need(r"'ray[.'\w]*", "Ray", "make test-slow"),
+    Need(r"'(moto|s3fs)[.'\w]*", "a server of S3, and s3fs", "make test-slow"),
     Need(r"'wandb[.'\w]*", "wandb", "make test-slow"),
     Need(r"xllamacpp", "a server of llama.cpp", "make setup"),
     Need(r"weights of transnet are not here", "TransNetV2's weights", "hoigen models transnet --fetch"),

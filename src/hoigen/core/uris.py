@@ -20,6 +20,8 @@ SCHEMES = ("file", "http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abf
 """What may be opened without being asked for: this machine, the web, and the object stores that video data lies on."""
 LONGEST = 1 << 14
 """Characters of an address; signed ones have some 2000."""
+BLOCK, HELD = 4 << 20, 8
+"""Bytes that are asked of a store at once, and how many such blocks a file that is open holds."""
 MORE = "HOIGEN_SCHEMES"
 """The user's own further schemes, separated by commas (`sftp,webhdfs`). An environment variable, since no recipe and no
 list can set one, and since workers inherit it."""
@@ -156,11 +158,23 @@ async def _client(**how: Any) -> Any:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=hosts.connecting), **how)
 
 
-def open_remote(uri: str) -> BinaryIO:
-    """The file at the address `uri`, for reading. Raises what `store_of` raises, and what the store does."""
+def open_remote(uri: str, *, exact: bool = False) -> BinaryIO:
+    """The file at the address `uri`, for reading, in blocks of which some are held: a store's own would be up to 50 MiB,
+    read anew wherever one goes, and a header lies in one.
+
+    Args:
+        uri: the address.
+        exact: each read asks for its own bytes alone, and nothing is held: for few and far ones.
+
+    Raises what `store_of` raises, and what the store does.
+    """
     system, path = store_of(uri)
+    how: dict[str, Any] = {}
+    if scheme_of(uri) in SCHEMES:
+        how = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": HELD}}
+        how = {"cache_type": "none"} if exact else how
     try:
-        file: BinaryIO = system.open(path, "rb")
+        file: BinaryIO = system.open(path, "rb", **how)
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None:  # fsspec says that there is no such file, whatever it was

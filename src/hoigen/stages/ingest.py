@@ -113,7 +113,7 @@ def clip_rows(
                 raise VideoError(f"the clip ends at {end:g} s, the video ends at {header.duration:g} s")
             return [_row(job, 0, start, min(end, header.duration), header, digest)]
         rows = []
-        header, found = find_shots(job.uri, shots, min_length, max_length, progress)
+        header, found = find_shots(job.uri, shots, min_length, max_length, progress, header=header)
         for n, shot in enumerate(found):
             row = _row(job, n, shot.start, shot.end, header, digest)
             if shot.state != "ok":

@@ -128,11 +128,12 @@ def local_path(uri: str) -> str:
 
 
 @contextlib.contextmanager
-def raw_bytes(uri: str) -> Iterator[BinaryIO]:
+def raw_bytes(uri: str, *, exact: bool = False) -> Iterator[BinaryIO]:
     """The bytes of a file, for reading.
 
     Args:
         uri: path or address of the file.
+        exact: of a store, as of `uris.open_remote`.
 
     Raises VideoError when it is not there, SetupError when its scheme needs a further package.
     """
@@ -143,7 +144,7 @@ def raw_bytes(uri: str) -> Iterator[BinaryIO]:
     if (wrong := uris.fault(uri)) is not None:
         raise VideoError(wrong)
     try:
-        opened_file = uris.open_remote(uri)
+        opened_file = uris.open_remote(uri, exact=exact)
     except ImportError as error:
         raise SetupError(f"{uris.scheme_of(uri)}:// needs a further package: {error}") from None
     except PROGRAM_FAULTS:
@@ -168,7 +169,7 @@ def content_digest(uri: str, progress: Progress | None = None, *, local: bool | 
     """
     moved_on = progress or (lambda: None)
     try:
-        with raw_bytes(uri) as file:
+        with raw_bytes(uri, exact=True) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             if (is_local(uri) if local is None else local) and size <= WHOLE_DIGEST:

@@ -91,6 +91,8 @@ def find_shots(
     min_length: Seconds,
     max_length: Seconds | None,
     progress: Callable[[], None] | None = None,
+    *,
+    header: Header | None = None,
 ) -> tuple[Header, list[Shot]]:
     """All shots of a video, in order and without gaps: what is too short is one too, with its reason.
 
@@ -100,12 +102,13 @@ def find_shots(
         min_length: seconds; shorter shots are marked `short`.
         max_length: seconds; longer shots are split into equal parts at frame times. None: none is split.
         progress: called when the pass over the video has moved on.
+        header: of the video, where it is known: it is not read again.
 
     Returns the header, with length, rate and clock as all its frames have them, and the shots.
 
     Raises VideoError when the video cannot be read to its end.
     """
-    header = video.probe(uri, progress)
+    header = header or video.probe(uri, progress)
     chosen = check_detector(detector)
     times: list[Seconds] = []
     dark: list[bool] = []

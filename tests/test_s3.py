@@ -1,0 +1,167 @@
+"""Videos and exports on an object store: a real S3 server of this machine, and one before it that stalls and resets.
+
+The server is moto's, reached by s3fs as any other is; workers are processes of their own and know it by environment.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hoigen
+from hoigen import video
+from hoigen.core import uris
+from render import pan, render, texture
+
+server = pytest.importorskip("moto.server")
+s3fs = pytest.importorskip("s3fs")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+SHOWN = 20_000
+"""Bytes of an object that come before its server stalls."""
+
+
+class Between:
+    """Passes requests on to a server. Objects named `stall…` end in silence, those named `reset…` lose their
+    connection every other time. asked: first line and range of each request.
+
+    Args:
+        port: of the server.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port, self.asked, self.turns = port, [], itertools.count()  # type: ignore[var-annotated]
+        self.door = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.ended = threading.Event()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.door.getsockname()[1]}"
+
+    def serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=self.one, args=self.door.accept()[:1], daemon=True).start()
+
+    def one(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                if not (piece := client.recv(1 << 16)):
+                    return
+                request += piece
+            head, _, body = request.partition(b"\r\n\r\n")
+            lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"connection", b"expect"))]
+            if b"expect: 100" in head.lower():
+                client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            length = re.search(rb"(?im)^content-length: *(\d+)", head)
+            while length and len(body) < int(length[1]):
+                body += client.recv(1 << 16)
+            bytes_of = re.search(rb"(?i)range: bytes=(\d+)-(\d+)", head)
+            self.asked.append((lines[0].decode(), tuple(map(int, bytes_of.groups())) if bytes_of else None))
+            with socket.create_connection(("127.0.0.1", self.port)) as behind:
+                behind.sendall(b"\r\n".join([*lines, b"Connection: close", b"", b""]) + body)
+                answer = b"".join(iter(lambda: behind.recv(1 << 16), b""))
+            if lines[0].startswith(b"GET") and b"/stall" in lines[0] and len(answer) > SHOWN:
+                client.sendall(answer[:SHOWN])
+                self.ended.wait(120)
+            elif lines[0].startswith(b"GET") and b"/reset" in lines[0] and next(self.turns) % 2 == 0:
+                client.sendall(answer[: len(answer) // 2])
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                client.sendall(answer)
+
+    def close(self) -> None:
+        self.ended.set()
+        self.door.close()
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
+    behind = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    behind.start()
+    found = Between(behind.get_host_and_port()[1])
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL"):
+        monkeypatch.setenv(name, found.url)
+    import fsspec.config
+
+    fsspec.config.set_conf_env(fsspec.config.conf)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield found
+    found.close()
+    behind.stop()
+    fsspec.config.conf.pop("s3", None)
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def filled(bucket: str, files: dict[str, Path]) -> Any:
+    store = s3fs.S3FileSystem()
+    store.mkdir(bucket)
+    for name, path in files.items():
+        store.pipe_file(f"{bucket}/{name}", path.read_bytes())
+    return store
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return render(tmp_path / "a.mp4", pan(texture(1, (480, 360)), 60, (1, 0), (256, 320)), options={"crf": "4"})
+
+
+def test_a_stalled_object_costs_one_clip_and_a_lost_connection_none(
+    between: Between, clip: Path, tmp_path: Path
+) -> None:
+    assert clip.stat().st_size > 2 * SHOWN
+    filled("wild", {f"in/{name}.mp4": clip for name in ("good", "reset", "stall")})
+    how = {"measures": ["metadata", "motion"], "keep": {"fps": {"min": 1}}, "duplicates": "keep", "quiet": True}
+    hoigen.curate(videos="s3://wild/in", run=tmp_path / "run", deadline=8, workers=2, report=False, **how)
+    rows = {row["uri"].rpartition("/")[2]: row for row in list(hoigen.table(tmp_path / "run"))}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "good.mp4": "kept",
+        "reset.mp4": "kept",
+        "stall.mp4": "failed",
+    }
+    assert rows["stall.mp4"]["reason"].startswith("made no progress for 8 s")
+    assert rows["good.mp4"]["motion"] == rows["reset.mp4"]["motion"]
+    assert sum("/reset" in line for line, _ in between.asked if line.startswith("GET")) > 4
+
+
+def test_an_export_lies_on_the_store_and_is_curated_from_there(between: Between, clip: Path, tmp_path: Path) -> None:
+    store = filled("data", {"in/a.mp4": clip})
+    how = {"measures": ["metadata"], "keep": {"fps": {"min": 1}}, "report": False, "quiet": True, "shots": "none"}
+    (tmp_path / "l.jsonl").write_text('{"uri": "s3://data/in/a.mp4", "caption": "A texture that goes by."}\n')
+    hoigen.curate(videos=tmp_path / "l.jsonl", run=tmp_path / "run", **how)
+    hoigen.export(tmp_path / "run", to="videofolder", out="s3://data/out", captions="list", quiet=True)
+    assert store.exists("data/out/metadata.jsonl")
+    hoigen.curate(videos="s3://data/out/metadata.jsonl", run=tmp_path / "again", **how)
+    [row] = list(hoigen.table(tmp_path / "again"))
+    assert (row["state"], row["prompt"], row["width"]) == ("kept", "A texture that goes by.", 320)
+
+
+def test_a_header_and_a_digest_fetch_their_own_bytes(between: Between, clip: Path, tmp_path: Path) -> None:
+    long = tmp_path / "long.mp4"  # the index in front, then data that no header needs
+    size = 60 << 20
+    content = clip.read_bytes()
+    long.write_bytes(content + struct.pack(">I4s", size - len(content), b"free") + bytes(size - len(content) - 8))
+    filled("long", {"long.mp4": long})
+    between.asked.clear()
+    header = video.probe("s3://long/long.mp4")
+    read = [last - first + 1 for _, span in between.asked if span for first, last in [span]]
+    assert header.frames == 60
+    assert sum(read) <= 3 * uris.BLOCK
+    between.asked.clear()
+    video.content_digest("s3://long/long.mp4")
+    read = [last - first + 1 for _, span in between.asked if span for first, last in [span]]
+    assert sum(read) <= 17 << 20
