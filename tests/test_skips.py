@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def ended(folder: Path, *more: str) -> list[str]:
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
     command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
     command += ["-o", f"pythonpath={TESTS}", "-o", "addopts=", "-c", "/dev/null", *more]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    without = {name: value for name, value in os.environ.items() if name != "HOIGEN_SHARED"}
+    done = subprocess.run(command, cwd=folder, env=without, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip().splitlines()
 
