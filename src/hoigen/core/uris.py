@@ -159,7 +159,7 @@ async def _client(**how: Any) -> Any:
 
 
 def open_remote(uri: str, *, exact: bool = False) -> BinaryIO:
-    """The file at the address `uri`, for reading, in blocks of which some are held: a store's own would be up to 50 MiB,
+    """The file at the address `uri`, for reading, in blocks of which some are held: those of a store are up to 50 MiB,
     read anew wherever one goes, and a header lies in one.
 
     Args:
