@@ -16,6 +16,8 @@ from hoigen.core.errors import UsageError
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
 from hoigen.pages.gather import gather
+from hoigen.review import project
+from hoigen.review import tables as t
 from hoigen.rules import decide, removals, sets
 from hoigen.video.cutting import cut_clip
 from hoigen.video.plan import Turn
@@ -271,8 +273,14 @@ def test_what_people_say_of_a_child_stands_when_children_are_made_again(run: Pat
     assert children(run).funnel.counts["kept"] == 1
     say(below, rows[names[0]], "human", "yes")
     assert children(run).funnel.counts["kept"] == 2
+    asked = project.begin(Run(below))
+    assert asked.counts("keep") == {t.OPEN: 2}
+    asked.db.close()
     say(run, names[0], "human.trim", None)  # whatever people say of it: it is asked for no more
     assert children(run).funnel.counts["kept"] == 1
+    asked = project.begin(Run(below))
+    assert asked.counts("keep") == {t.OPEN: 1, t.UNKEPT: 1}
+    asked.db.close()
     # as an older version wrote it, in the name of the review
     older = Annotation(clip=rows[names[1]], question="human", value="no", who="review", tool="hoigen children")
     Annotations(below).append([older])

@@ -264,6 +264,24 @@ def test_what_waits_outlives_a_lost_network_and_a_reload(review: project.Project
         assert len({row.item for row in verdicts(review)}) == 5
 
 
+def test_what_waits_is_sent_from_the_first_page_after_a_session_has_ended(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).join(review, "ann").work()
+        with review.db.read() as con:
+            number = people_named(con, "ann")
+        people.end_sessions(review.db, number, by="test")
+        me.page.keyboard.press("f")
+        me.until("document.getElementById('outbox').textContent.includes('1 answer waits')")
+        me.page.click("text=Sign in again")
+        me.page.fill("[name=name]", "ann")
+        me.page.fill("[name=password]", "a long password")
+        me.page.click("button.main")
+        me.until("document.getElementById('outbox')?.textContent === 'all saved'")
+        assert {"status of 401" in trouble for trouble in me.troubles} == {True}
+        me.troubles.clear()
+    assert [row.value for row in verdicts(review)] == ["drop"]
+
+
 def test_what_waits_outlives_a_server_that_starts_anew(review: project.Project, visit: Any) -> None:
     with served(review) as port:
         me = visit(port).enter().work()

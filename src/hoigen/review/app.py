@@ -215,7 +215,16 @@ def home(request: Request, person: Person) -> Response:
                 "left_out": states.get(t.LEFT_OUT, 0),
             }
         )
-    return shown(request, "home.html", person=person, rows=rows, said=said, run=site.project.run.path.name)
+    return shown(
+        request, "home.html", person=person, rows=rows, said=said, run=site.project.run.path.name,
+        facts=json.dumps(_whose(request, person)),
+    )  # fmt: skip
+
+
+def _whose(request: Request, person: Person) -> dict[str, Any]:
+    """What tells the answers that wait in a browser from those of other people and reviews."""
+    project = hashlib.blake2b(site_of(request).secret.encode(), digest_size=6).hexdigest()
+    return {"person": person.id, "project": project}
 
 
 @page()
@@ -296,8 +305,7 @@ def _work(request: Request, person: Person, mode: str) -> Response:
     facts = {
         "question": asked.name,
         "mode": mode,
-        "person": person.id,
-        "project": hashlib.blake2b(site_of(request).secret.encode(), digest_size=6).hexdigest(),
+        **_whose(request, person),
         "keys": keys,
         "speed": person.settings.get("speed", 1.5),
         "caption": person.settings.get("caption", True),

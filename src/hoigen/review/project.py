@@ -210,10 +210,13 @@ def _same_clips(run: Run, con: Connection) -> bool:
 
 def _signature(run: Run) -> str:
     """Changes when clips, scores, rules or captions of the run may have."""
+    from hoigen.stages.children import gone
+
     facts: list[Any] = [run.facts()["recipe"], run.facts().get("fingerprints")]
     for folder in (run.clips.folder, run.folder.child("scores")):
         facts.append([(name, folder.stamp(name)[:1]) for name in sorted(folder.names())])
     facts += [[asdict(row) for row in removals.in_force(run)], [rule.facts for rule in sets.rules_of(run)]]
+    facts += [sorted(gone(run))]
     if run.caption_file.exists():
         facts.append(os.stat(run.caption_file).st_mtime_ns)
     return digest_of(json.loads(json.dumps(facts, default=str)))
@@ -352,6 +355,7 @@ def _clips(run: Run) -> Iterator[dict[str, Any]]:
     from hoigen.rules.cascade import measured
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.captioned import captions_in_force
+    from hoigen.stages.children import gone
 
     steps = measured(steps_of(run)[1])  # whatever people have said: they may say it again
     con = decide.connect(run, steps)
@@ -374,9 +378,12 @@ def _clips(run: Run) -> Iterator[dict[str, Any]]:
     cursor = con.execute(query)
     names = [column[0] for column in cursor.description or []]
     judged = None if source else _judged_captions(run, steps)
+    withdrawn = gone(run)  # children whose parents are to be trimmed so no more
     while rows := cursor.fetchmany(BLOCK):
         for row in rows:
             each = dict(zip(names, row, strict=True))
+            if each["id"] in withdrawn:
+                continue
             if judged is not None and not each["caption"]:
                 each["caption"] = judged(each["shard"], each["id"])
             yield each

@@ -103,7 +103,7 @@ def children_of(run: Run, steps: Sequence[Step]) -> list[Child]:
         if row.question in (TRIM, CROP) and row.value is not None:
             said.setdefault(row.clip, {}).setdefault((row.clip, row.who), {})[row.question] = row.value
     found: dict[tuple[str, str], Child] = {}
-    for name in _gone(run) if said else ():
+    for name in gone(run) if said else ():
         said.pop(name, None)
     if not said:
         return []
@@ -194,8 +194,10 @@ def settle(folder: Path, children: Iterable[Child]) -> tuple[int, int]:
     return there, gone
 
 
-def _gone(run: Run) -> set[str]:
-    """Clips of a run of children that are none any more."""
+def gone(run: Run) -> set[str]:
+    """Clips of a run of children that are none any more; of another run, none."""
+    if HUMAN not in (run.recipe().get("keep") or {}):
+        return set()
     said = Annotations(run).latest(HUMAN)
     return {row.clip for row in said if row.who == ASKED_FOR and row.value == "no"}
 
