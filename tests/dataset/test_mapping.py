@@ -160,6 +160,7 @@ def test_digests_decide_where_names_do_not(tmp_path: Path, videos: Path) -> None
         (["--columns", "id=nowhere"], "no column 'nowhere'. Columns here: videoID, url"),
         (["--videos", "/nowhere"], "--videos /nowhere: no such folder"),
         (["--out", "/nowhere/x.jsonl"], "no such folder /nowhere"),
+        (["--out", "/nowhere/x.parquet"], "its rows are JSON lines: a name that ends in .jsonl"),
     ],
 )
 def test_bad_input_is_one_error_and_nothing_is_written(
@@ -182,7 +183,7 @@ def test_a_list_of_another_shape_and_a_folder_without_videos(
     (tmp_path / "shape.csv").write_text("a,b\n1,2\n")
     (tmp_path / "panda.csv").write_text(PANDA.replace("0:00:09.000", "nine"))
     for name, where, said in (
-        ("shape.csv", videos, "no column says where the videos are"),
+        ("shape.csv", videos, "--columns id=NAME says which column names the videos"),
         ("panda.csv", videos, "panda.csv, line 2: timestamp[1] is two times"),
         ("panda.csv", tmp_path / "empty", "no video files there"),
         ("not_here.csv", videos, "no such manifest"),

@@ -51,8 +51,15 @@ def map_list(
         if not folder.is_dir():
             raise UsageError(f"--videos {folder}: no such folder")
     out = on_disk(out, "--out").expanduser().absolute()
+    if out.suffix.lower() not in (".jsonl", ".ndjson"):  # as curate would read it
+        raise UsageError(f"--out {out}: its rows are JSON lines: a name that ends in .jsonl")
     if out.exists():
         raise UsageError(f"--out {out}: is there already")
     if not out.parent.is_dir():
         raise UsageError(f"--out {out}: no such folder {out.parent}")
-    return map_list(str(published), folders, out, roles)
+    try:
+        return map_list(str(published), folders, out, roles)
+    except UsageError as error:
+        if "id" in roles or "no column says where" not in str(error):
+            raise
+        raise UsageError(f"{error}; --columns id=NAME says which column names the videos") from None
