@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from exporting import WORDS, a_run, export, task_of
 
 import hoigen
@@ -23,6 +29,7 @@ from hoigen.commands.cli import main
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.run import Run
 from hoigen.dataset import split as splits
+from hoigen.dataset.contract import literal
 from hoigen.dataset.readback import faults
 from hoigen.rules import removals
 from hoigen.rules.runfile import steps_of
@@ -394,4 +401,49 @@ def test_ids_of_clips_that_are_no_names_of_files_are_refused(tmp_path: Path, nam
         table.write(0, [row | {"id": name} for row in table.read(0)])
     with pytest.raises(UsageError, match="a clip's id is letters, digits"):
         export(task_of(run, "videofolder", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["a", 'o\'dd "Jürgen" $x \\u0000', "日本 🍞", "tab\there"])
+def test_a_text_is_the_same_to_toml_yaml_and_python(text: str) -> None:
+    written = literal(text)
+    assert written.isascii()
+    assert (
+        tomllib.loads(f"x = {written}")["x"] == yaml.safe_load(f"[{written}]")[0] == ast.literal_eval(written) == text
+    )
+
+
+def test_files_of_trainers_name_folders_of_any_letters(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / 'o\'dd "Jürgen" $x 🍞'
+    result = export(task_of(run, "musubi", out))
+    assert (result.samples, result.read_back) == (3, 3)
+    [told] = tomllib.loads((out / "dataset.toml").read_text("ascii"))["datasets"]
+    assert Path(told["video_jsonl_file"]).parent == out
+    assert str(result).endswith(shlex.quote(f"{out}/dataset.toml")), "as a shell takes it"
+    odd = replace(result, start='load_dataset("parquet", data_dir="OUT/data")')
+    assert str(odd).endswith(f"data_dir={json.dumps(f'{out}/data', ensure_ascii=False)})"), "as Python takes it"
+
+
+@pytest.mark.parametrize(
+    ("format", "asked", "said"),
+    [
+        (
+            "open_sora",
+            {"sizes": ((320, 176), (128, 96))},
+            "128x96: the trainer drops what has less than 0.8 of its 256px",
+        ),
+        ("open_sora", {"sizes": ((320, 176), (1024, 576))}, "320x176: .* less than 0.8 of its 768px"),
+        (
+            "open_sora",
+            {"sizes": ((320, 176),), "frames": (1,)},
+            "1: the trainer reads a clip of one frame as a picture",
+        ),
+        ("diffusion_pipe", {"frames": (1, 17)}, "1: the trainer reads a clip of one frame as a picture"),
+    ],
+)
+def test_what_a_trainer_would_lose_is_refused_before_any_work(
+    run: Run, tmp_path: Path, format: str, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--frames, --size: {said}"):
+        export(task_of(run, format, tmp_path / "out", enlarge=True, **asked))
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ A format is one file in `formats/` with one class, `@format(name)`: a frozen dat
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -170,6 +171,9 @@ class Format(Protocol):
     def check(self, out: Folder, run: Run) -> str | None:
         """Why a run cannot be exported to a folder, known before any work; None when it can."""
 
+    def suits(self, shape: Shape) -> str | None:
+        """Why clips of a shape would be lost to the trainer, known before any work; None when none would be."""
+
     def write(self, export: Export) -> None:
         """Writes what lies beside the clips: captions, lists, and the file that the trainer is started with."""
 
@@ -180,6 +184,12 @@ class Format(Protocol):
         """
 
 
+def literal(text: str) -> str:
+    """A text in quotes, as TOML, YAML and Python read it: in ASCII, whatever encoding a trainer opens its file in."""
+    signs = (json.dumps(sign)[1:-1] if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}" for sign in text)
+    return f'"{"".join(signs)}"'
+
+
 class Plain:
     """What most formats have: clips as files, with captions, in any folder."""
 
@@ -187,4 +197,7 @@ class Plain:
     captioned: ClassVar[bool] = True
 
     def check(self, out: Folder, run: Run) -> str | None:
+        return None
+
+    def suits(self, shape: Shape) -> str | None:
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,8 +101,18 @@ class ExportResult:
             lines.append("not read back: the folder is no folder of this machine")
         if out:
             lines.append(f"left out, clip by clip: {NOTE}/left_out.csv")
-        lines += [line for line in (self.note, self.start.replace("OUT", self.out)) if line]
+        lines += [line for line in (self.note, self._start) if line]
         return "\n".join(lines)
+
+    @property
+    def _start(self) -> str:
+        """How training is started, with the folder as a shell, or where it stands in quotes, as Python takes it."""
+
+        def place(found: re.Match[str]) -> str:
+            path = self.out + found[2]
+            return json.dumps(path, ensure_ascii=False) if found[1] else shlex.quote(path)
+
+        return re.sub(r"""(["']?)OUT([\w./{}-]*)\1""", place, self.start)
 
     def _words(self) -> list[str]:
         if self.limit is None or not self.plan.tokens:

@@ -256,6 +256,9 @@ class Task:
                     way += f"; {words} of them have one in the input list: --captions list takes those"
                 raise UsageError(f"{self.run.path}: no caption of any of its {plan.kept} kept clips: {way}{still}")
             raise UsageError(f"{self.run.path}: of {plan.kept} kept clips none can be exported so: {why}{still}")
+        suits = getattr(self.format, "suits", None)  # one's own may be older
+        if suits is not None and (wrong := suits(self.shape)) is not None:
+            raise UsageError(f"--frames, --size: {wrong}")
         if (wrong := self.format.check(self.out, self.run)) is not None:
             raise UsageError(f"--out {self.out.uri}: {wrong}")
         if self.out.is_local:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +12,7 @@ from hoigen.core.registry import format
 from hoigen.core.settings import Setting
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.dataset.contract import CLIPS, Export, Plain, Seen, Trainer
+from hoigen.dataset.contract import CLIPS, Export, Plain, Seen, Trainer, literal
 from hoigen.dataset.formats.diffusers import Model
 from hoigen.dataset.models import MODELS
 from hoigen.dataset.shape import Wants
@@ -55,7 +54,7 @@ class CogVideoSat(Plain):
             export.out.remove(f"{LABELS}/{name}")
         shape = export.shape
         width, height = max(shape.sizes)
-        place = json.dumps(str(Path(export.out.uri).resolve()) if export.out.is_local else export.out.uri)
+        place = literal(str(Path(export.out.uri).resolve()) if export.out.is_local else export.out.uri)
         export.text(
             CONFIG,
             f"""# For the file that training is started with (sat/configs/sft.yaml): these lines in place of its own.

@@ -12,9 +12,9 @@ from hoigen.core.registry import format
 from hoigen.core.settings import Setting
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.dataset.contract import CLIPS, Export, Plain, Seen, Trainer
+from hoigen.dataset.contract import CLIPS, Export, Plain, Seen, Trainer, literal
 from hoigen.dataset.models import MODELS
-from hoigen.dataset.shape import Wants
+from hoigen.dataset.shape import Shape, Wants
 
 Model = Literal["wan2.1-1.3b", "wan2.1-14b", "wan2.2-a14b", "wan2.2-5b", "hunyuanvideo", "ltx-2"]
 CONFIG = "dataset.toml"
@@ -38,6 +38,9 @@ class DiffusionPipe(Plain):
     def wants(self) -> Wants:
         return MODELS[self.model]
 
+    def suits(self, shape: Shape) -> str | None:
+        return "1: the trainer reads a clip of one frame as a picture" if 1 in shape.frames else None
+
     def check(self, out: Folder, run: Run) -> str | None:
         return None if out.is_local else "its TOML has a whole path: it needs a folder of this machine"
 
@@ -60,7 +63,7 @@ size_buckets = {buckets}
 skip_empty_caption = true
 
 [[directory]]
-path = {json.dumps(str(place))}
+path = {literal(str(place))}
 num_repeats = 1
 # rate of the clips: {shape.fps:g}
 """,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -12,7 +12,7 @@ from hoigen.core.registry import format
 from hoigen.core.settings import Setting
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.dataset.contract import Export, Plain, Seen, Trainer
+from hoigen.dataset.contract import Export, Plain, Seen, Trainer, literal
 from hoigen.dataset.models import MODELS
 from hoigen.dataset.shape import Wants
 
@@ -57,8 +57,8 @@ class Musubi(Plain):
                 f"""
 [[datasets]]
 resolution = [{width}, {height}]
-video_jsonl_file = {json.dumps(str(place / name))}
-cache_directory = {json.dumps(str(place / f"cache-{width}x{height}"))}
+video_jsonl_file = {literal(str(place / name))}
+cache_directory = {literal(str(place / f"cache-{width}x{height}"))}
 frame_extraction = "full"
 max_frames = {max(shape.frames)}
 """
@@ -71,17 +71,15 @@ enable_bucket = false
         export.text(CONFIG, head + "".join(parts))
 
     def read(self, out: Path) -> Iterator[Seen]:
-        config = (out / CONFIG).read_text(encoding="utf-8")
-        lists = re.findall(r'^video_jsonl_file = "(.*)"$', config, re.MULTILINE)
-        most = int(re.findall(r"^max_frames = (\d+)$", config, re.MULTILINE)[0])
-        for name in lists:
+        datasets = tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))["datasets"]
+        for name, most in ((each["video_jsonl_file"], each["max_frames"]) for each in datasets):
             with Path(name).open(encoding="utf-8") as file:
                 for line in file:
                     row = json.loads(line)
                     path = Path(row["video_path"])
                     if not path.is_file():
                         raise ValueError(f"{Path(name).name}: {path} is not there")
-                    yield Seen(path.stem, row["caption"], path, lambda count, fps: taken(count, most))
+                    yield Seen(path.stem, row["caption"], path, lambda count, fps, most=most: taken(count, most))
 
 
 def taken(count: int, most: int) -> list[int]:

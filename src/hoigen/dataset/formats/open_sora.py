@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ from typing import ClassVar
 from hoigen.core.registry import format
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
-from hoigen.dataset.contract import Export, Plain, Sample, Seen, Trainer
+from hoigen.dataset.contract import Export, Plain, Sample, Seen, Trainer, literal
 from hoigen.dataset.models import MODELS
-from hoigen.dataset.shape import Wants
+from hoigen.dataset.shape import Shape, Wants
 
 LIST, CONFIG = "meta.csv", "train.py"
 COLUMNS = ("path", "text", "num_frames", "height", "width", "aspect_ratio", "resolution", "fps")
@@ -68,18 +67,24 @@ class OpenSora(Plain):
     def check(self, out: Folder, run: Run) -> str | None:
         return None if out.is_local else "its list has whole paths: it needs a folder of this machine"
 
+    def suits(self, shape: Shape) -> str | None:
+        name = _bucket(shape)
+        small = [f"{w}x{h}" for w, h in shape.sizes if w * h < int(name[:-2]) ** 2 * LEAST_AREA]
+        if small:
+            return f"{', '.join(small)}: the trainer drops what has less than {LEAST_AREA:g} of its {name}'s area"
+        return "1: the trainer reads a clip of one frame as a picture" if 1 in shape.frames else None
+
     def write(self, export: Export) -> None:
         place = Path(export.out.uri).resolve()
         export.lines(LIST, lambda sample: _line(sample, place), f"{','.join(COLUMNS)}\n")
         shape = export.shape
-        pixels = max(math.isqrt(width * height) for width, height in shape.sizes)
-        name = "768px" if pixels >= 700 else "256px"
+        name = _bucket(shape)
         buckets = "".join(f"        {frames}: (1.0, 1),\n" for frames in shape.frames)
         export.text(
             CONFIG,
             f"""# Start with a copy of this in configs/diffusion/train/ of Open-Sora: what it is based on lies there.
 _base_ = ["stage1.py"]
-dataset = dict(data_path={json.dumps(str(place / LIST))}, fps_max={shape.fps:g}, memory_efficient=False)
+dataset = dict(data_path={literal(str(place / LIST))}, fps_max={shape.fps:g}, memory_efficient=False)
 bucket_config = {{
     "_delete_": True,
     "{name}": {{
@@ -104,6 +109,12 @@ bucket_config = {{
                 path = Path(row["path"])
                 way = functools.partial(taken, told=told, top=float(top), buckets=buckets)
                 yield Seen(path.stem, row["text"], path, way, told)
+
+
+def _bucket(shape: Shape) -> str:
+    """The name of its sizes, by the largest that is asked for."""
+    pixels = max(math.isqrt(width * height) for width, height in shape.sizes)
+    return "768px" if pixels >= 700 else "256px"
 
 
 def taken(count: int, fps: float, *, told: dict[str, float], top: float, buckets: list[int]) -> list[int]:

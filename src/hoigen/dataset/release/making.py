@@ -147,7 +147,8 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
             measured=[step.name for step in steps], models=models, review=_review(con, run, wanted),
             removals=len(taken), hoigen=metadata.version("hoigen"), kinds=kinds,
         )  # fmt: skip
-        removals.write(run.path, taken) if taken else None  # first: what is asked for holds even if this is cut short
+        if taken and set(taken) != set(removals.read(run.path)):
+            removals.write(run.path, taken)  # first: what is asked for holds even if this is cut short
         made = _written(con, run, wanted, facts, files, taken)
     if pending:
         waits, goes = plural(pending, "clip is", "clips are"), f"hoigen curate {run.recipe_file} goes on"
