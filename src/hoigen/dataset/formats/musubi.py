@@ -72,14 +72,15 @@ enable_bucket = false
 
     def read(self, out: Path) -> Iterator[Seen]:
         datasets = tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))["datasets"]
-        for name, most in ((each["video_jsonl_file"], each["max_frames"]) for each in datasets):
+        most = int(datasets[0]["max_frames"])
+        for name in (each["video_jsonl_file"] for each in datasets):
             with Path(name).open(encoding="utf-8") as file:
                 for line in file:
                     row = json.loads(line)
                     path = Path(row["video_path"])
                     if not path.is_file():
                         raise ValueError(f"{Path(name).name}: {path} is not there")
-                    yield Seen(path.stem, row["caption"], path, lambda count, fps, most=most: taken(count, most))
+                    yield Seen(path.stem, row["caption"], path, lambda count, fps: taken(count, most))
 
 
 def taken(count: int, most: int) -> list[int]:
