@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from web_world import Browser, joined, served
 
 import hoigen
 from hoigen.commands.cli import main
-from hoigen.data.annotations import Annotations
+from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
 from hoigen.review import adjudicate, project, queue, serve
 from hoigen.review.app import make
@@ -80,6 +81,20 @@ def test_export_writes_rows_of_the_runs_annotations_once(run: Path, capsys: Any)
     assert queue.answer(made.db, ann, [undo], app="1").saved
     assert main(["review", str(run), "--export"]) == 0
     assert clips[0] not in {row.clip for row in (*table.latest("keep"), *table.latest("human"))}
+
+
+def test_a_clock_that_was_ahead_does_not_hold_an_old_word(run: Path) -> None:
+    clips = said(run, "keep", "keep")
+    later = datetime.now(UTC) + timedelta(days=2)
+    table = Annotations(run)
+    for question, who in (("human", "review"), ("keep", "ann")):
+        old = {"question": question, "value": "no", "who": who, "tool": "hoigen review", "when": later}
+        table.append([Annotation(clip=clip, **old) for clip in clips])
+    main(["review", str(run), "--export"])
+    assert {row.value for row in table.latest("human")} == {row.value for row in table.latest("keep")} == {"yes"}
+    before = table.history()
+    main(["review", str(run), "--export"])
+    assert table.history() == before
 
 
 def test_in_and_out_points_are_those_of_the_answer_that_counts(run: Path) -> None:

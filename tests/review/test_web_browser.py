@@ -264,6 +264,20 @@ def test_what_waits_outlives_a_lost_network_and_a_reload(review: project.Project
         assert len({row.item for row in verdicts(review)}) == 5
 
 
+def test_what_waits_keeps_its_order_when_the_clock_goes_back(review: project.Project, visit: Any) -> None:
+    with served(review) as port:
+        me = visit(port).enter().work()
+        me.context.route("**/api/answers", lambda route: route.abort())
+        me.press("j")
+        me.page.evaluate("Date.now = () => 5")
+        me.press("Backspace", "f")
+        me.until("document.getElementById('outbox').dataset.waiting === '3'")
+        me.context.unroute("**/api/answers")
+        me.saved()
+        assert not me.page.is_visible("#refused")
+    assert [row.value for row in verdicts(review)] == ["keep", None, "drop"]
+
+
 def test_what_waits_is_sent_from_the_first_page_after_a_session_has_ended(review: project.Project, visit: Any) -> None:
     with served(review) as port:
         me = visit(port).join(review, "ann").work()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -63,7 +63,7 @@ class _Exported:
 def export(project: Project) -> _Exported:
     """Writes what people have said so far; what was written before is not written again."""
     annotations = Annotations(project.run)
-    known = {(row.clip, row.question, row.who): (row.value, row.note) for row in annotations.latest()}
+    last = {(row.clip, row.question, row.who): row for row in annotations.latest()}
     with project.db.read() as con:
         rows = {(row.clip, row.question, row.who): row for row in _rows(con)}
         final = con.execute(
@@ -71,15 +71,30 @@ def export(project: Project) -> _Exported:
                 t.item.c.question == KEEP, t.item.c.final.is_not(None), t.item.c.state != t.REMOVED
             )
         ).scalar_one()
-    new = [row for key, row in rows.items() if known.get(key) != (row.value, row.note)]
+    new = [
+        _after(row, last.get(key))
+        for key, row in rows.items()
+        if (old := last.get(key)) is None or (old.value, old.note) != (row.value, row.note)
+    ]
     mine = {"keep", "keep.reason", "keep.unsure", "human", "human.trim", "human.crop"}
-    said_here = {(row.clip, row.question, row.who) for row in annotations.latest() if row.tool == TOOL}
+    said_here = {key for key, row in last.items() if row.tool == TOOL}
     gone = [key for key in said_here if key[1] in mine and key not in rows]
-    back = [Annotation(clip=c, question=q, value=None, who=w, tool=TOOL) for c, q, w in gone]
+    back = [
+        _after(Annotation(clip=c, question=q, value=None, who=w, tool=TOOL), last[c, q, w])
+        for c, q, w in gone
+        if last[c, q, w].value is not None
+    ]
     annotations.append([*new, *back])
     asked, files = any(project.counts(KEEP).values()), write_files(project)
     begun = len(claims_begun(project))
     return _Exported(project.run.path, len(new) + len(back), final, asked, files, begun)
+
+
+def _after(row: Annotation, before: Annotation | None) -> Annotation:
+    """A word as the last one, also where a clock that was ahead has written the one before."""
+    if before is None or before.when is None or (row.when or datetime.now(UTC)) > before.when:
+        return row
+    return replace(row, when=before.when + timedelta(microseconds=1))
 
 
 def _rows(con: Connection) -> Iterator[Annotation]:

@@ -18,7 +18,10 @@ class Outbox {
 
   put(to, answer) {
     this.count += 1;
-    const key = `${this.prefix}${String(Date.now()).padStart(15, "0")} ${String(this.count).padStart(6, "0")} ${answer.id}`;
+    // after all that wait, whatever the clock says: an undo never comes before what it takes back
+    const last = Number((this.keys().at(-1) || "").slice(this.prefix.length).split(" ")[0]);
+    const stamp = Math.max(Date.now(), last + 1);
+    const key = `${this.prefix}${String(stamp).padStart(15, "0")} ${String(this.count).padStart(6, "0")} ${answer.id}`;
     localStorage.setItem(key, JSON.stringify({ to, answer }));
     this.told({ waiting: this.keys().length });
     this.soon(0);
