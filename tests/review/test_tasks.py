@@ -261,6 +261,13 @@ def test_a_longer_list_of_claims_asks_only_what_is_new_and_half_a_caption_is_not
 def test_frames_that_people_label_are_a_file_of_calibrate(tmp_path: Path) -> None:
     made = reviewed(tmp_path, 3)
     assert tasks.add_frames(made, double=0.0) == 24
+    with served(made) as port:
+        bob = joined(made, port, "bob")
+        items = bob.claim("frames")
+        assert {(item["caption"], item["about"]) for item in items} == {("", "")}, "by the frame alone"
+        page = bob.get("/review/frames").text
+        assert not [what for what in ("caption", "details") if f'data-do="{what}"' in page]
+        bob.form("/logout")
     values = itertools.cycle(["yes", "no", "unsure"])
     answered(made, staff(made.db, ["ann"]), "frames", lambda *_: next(values))
     [out] = export(made).files

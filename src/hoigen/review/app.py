@@ -152,6 +152,10 @@ def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[
                 del row[name]
         if row["question"] == CLAIMS:  # without who wrote it, and without the caption that the run has now
             row["caption"] = ""
+        if (
+            row["question"] == FRAMES
+        ):  # by the frame alone: words and boxes may come of the observer that it is to judge
+            row["caption"] = row["about"] = ""
         row["subject"] = {name: row["subject"][name] for name in ("claim", "time") if name in row["subject"]}
         del row["clip"], row["other"]
     return rows
@@ -326,7 +330,8 @@ def _work(request: Request, person: Person, mode: str) -> Response:
         pair=asked.name == PREFERENCE,
         rating=asked.name == RATING,
         generated=asked.name in (PREFERENCE, RATING),
-        captioned=asked.name in (KEEP, FRAMES),
+        captioned=asked.name == KEEP,
+        scored=asked.name in (KEEP, CLAIMS),
     )
 
 
