@@ -18,7 +18,7 @@ from hoigen.measures.fine_hoi import FineHoi
 from hoigen.models import load as loading
 from hoigen.models import room, uses
 from hoigen.models.uses import ModelUse
-from hoigen.observe import boxes, poses
+from hoigen.observe import boxes, poses, propagate
 from hoigen.observe.boxes import BoxFinder, texts
 from hoigen.observe.detections import Box
 from hoigen.observe.follow import Held
@@ -293,7 +293,7 @@ def test_a_lost_object_is_shown_again_and_a_kept_one_is_not(models: Path, monkey
         return type("Said", (), {"pred_masks": logits, "object_score_logits": there})()
 
     monkeypatch.setattr(carry.masks.model, "forward", seen)
-    monkeypatch.setattr(carry, "_forget", lambda: None)
+    monkeypatch.setattr(propagate, "forget", lambda *_: None)
     rows = []
     for frame in range(5):
         rows.append(carry.carry(PICTURES[0], frame / 8, [held((0, 0, 58, 44), frame / 8)]))

@@ -63,7 +63,7 @@ class Carrier:
             return []
         pixels = self.loaded.run(self.masks.pixels, [image])[0]
         said = self.loaded.run(self.masks.model, inference_session=self._session, frame=pixels, frame_idx=self._frame)
-        self._forget()
+        forget(self._session, self.masks.model.config, self._frame)
         logits = torch.nn.functional.interpolate(said.pred_masks.float(), size, mode="bilinear", align_corners=False)
         inside = (logits[:, 0] > 0).cpu().numpy()
         present = said.object_score_logits.float().flatten().cpu().numpy() > 0
@@ -109,15 +109,20 @@ class Carrier:
         self._session.obj_with_new_inputs = list(shown)
         return bool(shown)
 
-    def _forget(self) -> None:
-        """Frames and answers that are older than the model looks back are let go, but for the first of each object."""
-        config = self.masks.model.config
-        back = max(int(config.num_maskmem), int(config.max_object_pointers_in_encoder)) + 1
-        for frame in [frame for frame in self._session.processed_frames if frame < self._frame]:
-            del self._session.processed_frames[frame]
-        for at in range(len(self._carried)):
-            kept = self._session.output_dict_per_obj[at]["non_cond_frame_outputs"]
-            tracked = self._session.frames_tracked_per_obj[at]
-            for rows in (kept, tracked):
-                for frame in [frame for frame in rows if frame < self._frame - back]:
-                    del rows[frame]
+
+def forget(session: Any, config: Any, now: int) -> None:
+    """Lets go of frames and answers that are older than a model looks back, but for the first of each object: memory
+    stays bounded.
+
+    Args:
+        session: of transformers, of a model that carries objects through a video.
+        config: of the model, or of its tracker, which says how far it looks back.
+        now: the number of the latest frame.
+    """
+    back = max(int(config.num_maskmem), int(config.max_object_pointers_in_encoder)) + 1
+    for frame in [frame for frame in session.processed_frames or () if frame < now]:
+        del session.processed_frames[frame]
+    for at, kept in session.output_dict_per_obj.items():
+        for rows in (kept["non_cond_frame_outputs"], session.frames_tracked_per_obj.get(at, {})):
+            for frame in [frame for frame in rows if frame < now - back]:
+                del rows[frame]

@@ -20,6 +20,7 @@ from hoigen.observe.hub_model import HubModel
 from hoigen.observe.masks import Mask, cropped
 from hoigen.observe.observation import About, FrameRows
 from hoigen.observe.poses import find_points, person_of
+from hoigen.observe.propagate import forget
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,19 +159,8 @@ class _Watching:
                 text = self.session.prompts[self.session.obj_id_to_prompt_id[number]]
                 score = min(1.0, max(0.0, float(said.obj_id_to_score.get(number, 0.0))))
                 found.append((self.labels[text], score, mask))
-        self._forget(int(said.frame_idx))
+        forget(self.session, self.loaded.model.model.config.tracker_config, int(said.frame_idx))
         return found
-
-    def _forget(self, now: int) -> None:
-        """Frames and answers that are older than the model looks back are let go: memory stays bounded."""
-        config = self.loaded.model.model.config.tracker_config
-        back = max(int(config.num_maskmem), int(config.max_object_pointers_in_encoder)) + 1
-        for frame in [frame for frame in self.session.processed_frames or () if frame < now]:
-            del self.session.processed_frames[frame]
-        for kept in self.session.output_dict_per_obj.values():
-            rows = kept["non_cond_frame_outputs"]
-            for frame in [frame for frame in rows if frame < now - back]:
-                del rows[frame]
 
     def finish(self) -> FrameRows:
         """All frames; those that wait get their points."""
