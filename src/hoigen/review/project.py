@@ -216,7 +216,8 @@ def _signature(run: Run) -> str:
     for folder in (run.clips.folder, run.folder.child("scores")):
         facts.append([(name, folder.stamp(name)[:1]) for name in sorted(folder.names())])
     facts += [[asdict(row) for row in removals.in_force(run)], [rule.facts for rule in sets.rules_of(run)]]
-    facts += [sorted(gone(run))]
+    if withdrawn := gone(run):
+        facts.append(sorted(withdrawn))
     if run.caption_file.exists():
         facts.append(os.stat(run.caption_file).st_mtime_ns)
     return digest_of(json.loads(json.dumps(facts, default=str)))
