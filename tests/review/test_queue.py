@@ -342,3 +342,16 @@ def test_nothing_is_told_as_saved_before_it_is_committed(tmp_path: Path) -> None
     assert db.do(add("d")) == "d", "and it goes on once there is room"
     assert names(db) == {"d"}
     db.close()
+
+
+def test_several_who_decide_at_once_have_others(db: Database) -> None:
+    filled(db, 40, double=1.0)
+    ann, bob, one, two = staff(db, ["ann", "bob", "one", "two"])
+    for person, value in ((ann, "keep"), (bob, "drop")):
+        rows = queue.claim(db, person, "keep", size=40)
+        said = [{"id": f"{value}-{row['item']:06}", "item": row["item"], "value": value} for row in rows]
+        assert len(queue.answer(db, person, said, app="1").saved) == 40
+    first, second = ([row["item"] for row in adjudicate.waiting(db, person, "keep")] for person in (one, two))
+    assert len({*first}) == len({*second}) == 20
+    assert 4 <= len({*first} & {*second}) <= 16
+    assert first == [row["item"] for row in adjudicate.waiting(db, one, "keep")], "the same after a reload"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from hoigen.review.database import Database
 from hoigen.review.questions import QUESTIONS, checked
 from hoigen.review.queue import Saved, item_of, name_of, settle, shown, verdict_row
 
+AMONG = 10
+"""Of so many times as many as are shown each person gets some: several who decide at once have others."""
+
 
 def waiting(db: Database, person: int, question: str, size: int = 20) -> list[dict[str, Any]]:
     """Items to decide, with what each person said: all votes are there, and none is this person's own."""
@@ -19,7 +23,8 @@ def waiting(db: Database, person: int, question: str, size: int = 20) -> list[di
     with db.read() as con:
         query = sa.select(item.c.id).where(item.c.question == question, sa.text("state <> 0 and state = 2"))
         voted = sa.exists().where(held.c.item == item.c.id, held.c.person == person, held.c.state == t.ANSWERED)
-        ids = con.execute(query.where(~voted).order_by(item.c.id).limit(size)).scalars().all()
+        ids = con.execute(query.where(~voted).order_by(item.c.id).limit(AMONG * size)).scalars().all()
+        ids = random.Random(person).sample(ids, min(size, len(ids)))
         rows = {row["item"]: row | {"votes": []} for row in shown(con, ids)}
         columns = (said.c.item, said.c.value, said.c.reason, said.c.note, said.c.seconds, said.c.mode, said.c.extra)
         votes = sa.select(*columns, t.person.c.name).join(held, held.c.verdict == said.c.id)
