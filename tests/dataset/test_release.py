@@ -536,6 +536,79 @@ def test_two_releases_are_compared(run: Run, tmp_path: Path) -> None:
     assert again.went == {"b": checking.REMOVED, "e": checking.NOT_KEPT}
 
 
+def signed_anew(folder: Path) -> None:
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    lines = [f"{checking.sha256(folder / name)}  {name}\n" for name in names if name != "SHA256SUMS"]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"name": None}, "release.json is no release's: it has no 'name'"),
+        ({"version": 7}, "release.json is no release's: a text or a number is none"),
+        ({"version": "9" * 5000}, "release.json is no release's: .*9+.* is no version"),
+        ({"tables": []}, "it names no table of clips"),
+        ({"tables": [1]}, "release.json is no release's"),
+        ({"tables": ["data/clips-../../x.parquet"]}, r"data/clips-\.\./\.\./x\.parquet: not in SHA256SUMS"),
+        ({"changes": "x"}, "release.json is no release's"),
+        ({"removals": 0}, r"release.json: says 0 removals; removals.json has 1"),
+    ],
+)
+def test_what_strangers_say_in_a_release_is_one_error(
+    run: Run, tmp_path: Path, facts: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = made(run).made.folder
+    folder = made(run, version="1.1.0", since=old, remove=asked(tmp_path, "clip,b,,,")).made.folder
+    told = json.loads((folder / "release.json").read_text()) | facts
+    told = {key: value for key, value in told.items() if value is not None}
+    (folder / "release.json").write_text(json.dumps(told))
+    signed_anew(folder)
+    main(["verify-release", str(folder), "--since", str(old)])
+    assert re.search(said, "".join(capsys.readouterr()))
+
+
+def test_tables_and_removals_of_strangers_are_one_error(run: Run, tmp_path: Path) -> None:
+    folder = made(run, remove=asked(tmp_path, "clip,b,,,")).made.folder
+    table, held = folder / "data" / "clips-00000.parquet", folder / "removals.json"
+    whole, before = table.read_bytes(), held.read_text()
+    for removed, said in (
+        ('[{"kind": "clip", "key": 5}]', "entry 1: key: a text; it came as 5"),
+        ('[{"kind": "clip", "key": "a", "start": "x"}]', "entry 1: start: a number; it came as 'x'"),
+        ("[]", "release.json: says 1 removal; removals.json has 0"),
+    ):
+        held.write_text(removed)
+        signed_anew(folder)
+        with pytest.raises(UsageError, match=said):
+            verify_release(folder)
+    held.unlink()
+    signed_anew(folder)
+    with pytest.raises(UsageError, match=r"removals.json: not in SHA256SUMS"):
+        verify_release(folder)
+    held.write_text(before)
+    for content in (b"no table", None):
+        if content is None:
+            pq.write_table(pq.read_table(pa.BufferReader(whole)).drop(["digest"]), table)
+        else:
+            table.write_bytes(content)
+        signed_anew(folder)
+        with pytest.raises(UsageError, match=r"data/clips-00000.parquet cannot be read as a release's"):
+            verify_release(folder)
+
+
+def test_files_that_changed_places_are_named_even_where_digests_were_made_anew(run: Run, tmp_path: Path) -> None:
+    cut, sources = a_cut(run, tmp_path)
+    folder = made(run, clips=cut, sources=sources).made.folder
+    a, b = folder / "clips" / "a.mp4", folder / "clips" / "b.mp4"
+    a.rename(folder / "x")
+    b.rename(a)
+    (folder / "x").rename(b)
+    signed_anew(folder)
+    said = r"2 faults:\n  clip a: by its digest, another file than clips/a.mp4\n  clip b: "
+    with pytest.raises(UsageError, match=said):
+        verify_release(folder)
+
+
 # licences
 
 

@@ -16,7 +16,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -126,6 +126,11 @@ def read(folder: Path) -> list[Removal]:
     except TypeError as error:
         raise UsageError(f"{path} is no list of removals: {error}") from None
     for number, row in enumerate(found, start=1):
+        for one in fields(Removal):
+            value = getattr(row, one.name)
+            kinds, what = ((int, float), "a number") if one.type == "float" else ((str,), "a text")
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise UsageError(f"{path}, entry {number}: {one.name}: {what}; it came as {shown(value)}")
         if row.kind not in KINDS:  # it would take nothing out, and nobody would know
             raise UsageError(f"{path}, entry {number}: kind is one of {', '.join(KINDS)}; it came as {shown(row.kind)}")
     return found

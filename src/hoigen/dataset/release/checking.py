@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections import Counter
@@ -12,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hoigen.core.errors import UsageError
+from hoigen.core.errors import UsageError, shown
 from hoigen.core.words import plural
 from hoigen.data.parquet import one_file, text
+from hoigen.data.rows import read_json
 from hoigen.rules import removals
 from hoigen.rules.joined import connection
 
@@ -61,6 +61,8 @@ def check(folder: Path, digest: str | None = None) -> Verified:
 
     Raises UsageError that names each file at fault.
     """
+    import duckdb
+
     faults, sums = _sums(folder)
     own = hashlib.sha256((folder / SUMS).read_bytes()).hexdigest()
     if digest is not None and digest.strip().lower() != own:
@@ -81,28 +83,85 @@ def check(folder: Path, digest: str | None = None) -> Verified:
         elif sha256(path) != expected:
             faults.append(f"{name}: changed since the release was made")
     _raise(folder, faults)
-    try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        tables = [name for name in facts["tables"] if name.startswith("data/clips-")]
-        said = int(facts["clips"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{folder / FACTS} is no release's: {error}") from None
-    taken = removals.read(folder)
-    with connection() as con:
-        con.execute(f"create view clips as select *, '{{}}' as meta from {rows_of(folder, tables)}")
-        [(clips, unique)] = con.execute("select count(*), count(distinct id) from clips").fetchall()
-        if (clips, unique) != (said, said):
-            faults.append(f"{FACTS}: says {plural(said, 'clip')}; the tables have {clips}, {unique} of them different")
-        removals.mark(con, taken, None)
-        for (clip,) in con.execute("select id from removed order by id").fetchall():
-            faults.append(f"clip {clip}: somebody asked for it to be removed")
+    said = facts_of(folder)
+    for name in {FACTS, removals.FILE, *said.tables} - sums.keys():
+        faults.append(f"{name}: not in {SUMS}")
     _raise(folder, faults)
-    return Verified(folder, str(facts["name"]), str(facts["version"]), len(sums) + 1, clips, len(taken), own, beside)
+    taken = removals.read(folder)
+    if len(taken) > said.removals or (said.removals and not taken):
+        faults.append(f"{FACTS}: says {plural(said.removals, 'removal')}; {removals.FILE} has {len(taken)}")
+    try:
+        with connection() as con:
+            con.execute(f"create view clips as select *, '{{}}' as meta from {rows_of(folder, said.tables)}")
+            [(clips, unique)] = con.execute("select count(*), count(distinct id) from clips").fetchall()
+            if (clips, unique) != (said.clips, said.clips):
+                many = f"{clips}, {unique} of them different"
+                faults.append(f"{FACTS}: says {plural(said.clips, 'clip')}; the tables have {many}")
+            rows = con.execute("select id, file, file_sha256 from clips where file is not null order by id")
+            while some := rows.fetchmany(1 << 16):
+                for clip, file, sha in some:
+                    if sums.get(file) != sha:
+                        faults.append(f"clip {clip}: by its digest, another file than {file}")
+            removals.mark(con, taken, None)
+            for (clip,) in con.execute("select id from removed order by id").fetchall():
+                faults.append(f"clip {clip}: somebody asked for it to be removed")
+    except duckdb.Error as error:
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"{folder}: {', '.join(said.tables)} cannot be read as a release's: {why}") from None
+    _raise(folder, faults)
+    return Verified(folder, said.name, said.version, len(sums) + 1, clips, len(taken), own, beside)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a release says of itself, as far as it is gone by.
+
+    Args:
+        name: of the dataset.
+        version: `1.0.0`.
+        clips: how many it has.
+        removals: how many it holds by.
+        tables: files of its clips.
+        before: version of the release that it was compared with; "" for none.
+        went: ids of clips that went since, and were not removed -> why.
+    """
+
+    name: str
+    version: str
+    clips: int
+    removals: int
+    tables: tuple[str, ...]
+    before: str
+    went: dict[str, str]
+
+
+def facts_of(folder: Path) -> Said:
+    """What a release says of itself. Raises UsageError for what no release says: it may come from anybody."""
+    path = folder / FACTS
+    facts = read_json(path)
+    try:
+        changes = facts.get("changes") or {"before": "", "went": {}}
+        found = Said(
+            facts["name"], facts["version"], facts["clips"], facts["removals"],
+            tuple(name for name in facts["tables"] if name.startswith("data/clips-")), changes["before"],
+            dict(changes["went"]),
+        )  # fmt: skip
+        texts = [found.name, found.version, found.before, *found.went, *found.went.values()]
+        if not all(isinstance(text, str) for text in texts) or type(found.clips) is not int:
+            raise TypeError("a text or a number is none")
+        if not order(found.version):
+            raise TypeError(f"{shown(found.version)} is no version")
+        if type(found.removals) is not int or not found.tables:
+            raise TypeError("it names no table of clips, or no number of removals")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise UsageError(f"{path} is no release's: {why}") from None
+    return found
 
 
 def order(version: str) -> tuple[int, ...]:
     """By which versions are in order: 1.10.0 is after 1.9.0. Of what is no version, the lowest."""
-    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+(\.\d+)*", version) else ()
+    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,9}", version, re.ASCII) else ()
 
 
 def check_later(later: Verified, before: Verified) -> None:
@@ -224,16 +283,16 @@ def compared(
     """
     import pyarrow as pa
 
-    facts = json.loads((old / FACTS).read_text(encoding="utf-8"))
+    facts = facts_of(old)
     said: dict[str, str] | None = None
     if tables is None:
-        now = json.loads((new / FACTS).read_text(encoding="utf-8"))
-        tables, called, noted = now["tables"], str(now["name"]), now.get("changes") or {}
-        if noted.get("before") == facts["version"] and called == facts["name"]:
-            said = noted["went"]  # all that went and was not removed, as the run knew it
+        now = facts_of(new)
+        tables, called = now.tables, now.name
+        if now.before == facts.version and called == facts.name:
+            said = now.went  # all that went and was not removed, as the run knew it
     pairs = {
         name: rows_of(folder, [each for each in some if each.startswith("data/clips-")])
-        for name, folder, some in (("old", old, facts["tables"]), ("new", new, tables))
+        for name, folder, some in (("old", old, facts.tables), ("new", new, tables))
     }
     with connection() as con:
         for name, rows in pairs.items():
@@ -259,5 +318,5 @@ def compared(
                 ).fetchall()
                 if rows:
                     changed[column] = tuple(clip for (clip,) in rows)
-    before = str(facts["version"]) if facts["name"] == called else f"{facts['name']} {facts['version']}"
+    before = facts.version if facts.name == called else f"{facts.name} {facts.version}"
     return Changes(before, tuple(clip for (clip,) in came), dict(went), changed)

@@ -31,7 +31,7 @@ from hoigen.stages.captioned import caption_facts
 if TYPE_CHECKING:
     import duckdb
 
-VERSION = re.compile(r"\d+\.\d+\.\d+")
+VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}", re.ASCII)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 SHORTER = 0.5
 """Seconds by which a file may be shorter than its clip: the last frame of a container has no length of its own."""
@@ -145,7 +145,7 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
             index=found, media=wanted.clips is not None, blurred=blurred,
             funnel={stage.name: (stage.came, stage.dropped, stage.failed) for stage in funnel.stages},
             measured=[step.name for step in steps], models=models, review=_review(con, run, wanted),
-            removals=len(taken), hoigen=metadata.version("hoigen"), kinds=kinds,
+            removals=len({row.given_out for row in taken}), hoigen=metadata.version("hoigen"), kinds=kinds,
         )  # fmt: skip
         if taken and set(taken) != set(removals.read(run.path)):
             removals.write(run.path, taken)  # first: what is asked for holds even if this is cut short
