@@ -36,6 +36,7 @@ def map_list(
 
     The list that is written is one that `hoigen curate --videos` takes, with all that the published one says of a clip.
     """
+    from hoigen.data.sources.manifests import NoPlaces
     from hoigen.dataset.mapping import ROLES, map_list
 
     roles = {}
@@ -59,7 +60,7 @@ def map_list(
         raise UsageError(f"--out {out}: no such folder {out.parent}")
     try:
         return map_list(str(published), folders, out, roles)
-    except UsageError as error:
-        if "id" in roles or "no column says where" not in str(error):
+    except NoPlaces as error:
+        if "id" in roles:
             raise
         raise UsageError(f"{error}; --columns id=NAME says which column names the videos") from None

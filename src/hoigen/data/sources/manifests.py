@@ -41,6 +41,10 @@ come to a thousand times theirs and more."""
 UNPACK: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
+class NoPlaces(UsageError):
+    """No column of a list says where its videos are."""
+
+
 def kind_of(path: str) -> str:
     """The suffix that says what a list is (`.csv`), that of a packed one (`list.csv.gz`) too; "" when it is no list.
 
@@ -187,7 +191,7 @@ def _csv(path: str, delimiter: str, names: Mapping[str, str]) -> Iterator[At]:
                 if close := difflib.get_close_matches(name.lower(), ALIASES["uri"], n=1, cutoff=0.6):
                     hint = f"; did you mean {close[0]!r} with {name!r}?"
                     break
-            raise UsageError(
+            raise NoPlaces(
                 f"{path}: no column says where the videos are: one of {', '.join(ALIASES['uri'])} is needed{hint} "
                 f"Columns here: {', '.join(columns)}"
             )
