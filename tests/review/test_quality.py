@@ -258,6 +258,34 @@ def test_an_order_is_written_while_people_go_on_and_by_the_next_server(
     assert project.setting("order") == "source"
 
 
+def test_an_order_in_place_of_another_has_the_last_word(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = review(db, tmp_path, {f"c{at}": at / 10 for at in range(9)})
+    [ann] = staff(db, ["ann"])
+
+    def lent() -> list[str]:
+        rows = queue.claim(db, ann, "keep", size=20)
+        queue.give_back(db, ann)
+        return [row["clip"] for row in rows]
+
+    by_chance = lent()
+    write = order.write_priorities
+
+    def late(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(order, "write_priorities", write)
+        ordering.begin("random")
+        assert ordering._thread is not None
+        ordering._thread.join(0.5)  # until it has ended, unless it waits for this one
+        write(*arguments, **more)
+
+    monkeypatch.setattr(order, "write_priorities", late)
+    ordering = order.Ordering(project)
+    ordering.begin("source")
+    ordering.wait()
+    assert (lent(), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
+
+
 def source_of(db: Database, clip: str) -> str:
     with db.read() as con:
         return str(con.execute(t.clip.select().where(t.clip.c.id == clip)).mappings().one()["source"])

@@ -171,6 +171,8 @@ def test_what_is_wrong_is_one_clear_message(run: Path, tmp_path: Path, capsys: A
     assert "no review of this run yet" in fails(capsys, run, "--export")
     assert "one of --invite, --export" in fails(capsys, run, "--export", "--invite", "x")
     assert "come together" in fails(capsys, run, "--question", "claims")
+    assert "--votes goes with --question preference or rating" in fails(capsys, run, "--votes", 2)
+    assert "--interval goes with --question preference" in fails(capsys, run, "--question", "rating", "--interval", 0.2)
     assert "no such file" in fails(capsys, run, "--restore", tmp_path / "none")
     (tmp_path / "gold.csv").write_text("id,value\nffff,drop\n")
     assert "no clip ffff" in fails(capsys, run, "--gold", tmp_path / "gold.csv", "--invite", "x")

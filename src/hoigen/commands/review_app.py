@@ -121,10 +121,14 @@ def review_app(
         return f"{write}: {plural(exchange.write(project.opened(folder, database), Path(write)), 'answer')}"
     given = {"double_share": double_share, "gold_share": gold_share}
     begun = question or project.asked_last(folder, database) or "keep"
+    if votes is not None and begun not in ("preference", "rating"):
+        raise UsageError(f"--votes goes with --question preference or rating; people are asked {begun}")
+    if interval is not None and begun != "preference":
+        raise UsageError(f"--interval goes with --question preference; people are asked {begun}")
     people_alone = invite is not None and question is None and gold is None and order is None
     opened = project.begin(folder, database, question=begun, clips=not people_alone, **given)
-    if question is not None:
-        _items(opened, question, claims, votes, interval)
+    if question is not None or votes is not None or interval is not None:
+        _items(opened, begun, claims, votes, interval)
     if order:
         from hoigen.review.order import reorder
 

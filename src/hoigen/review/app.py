@@ -152,9 +152,7 @@ def _rows(request: Request, person: Person, rows: list[dict[str, Any]]) -> list[
                 del row[name]
         if row["question"] == CLAIMS:  # without who wrote it, and without the caption that the run has now
             row["caption"] = ""
-        if (
-            row["question"] == FRAMES
-        ):  # by the frame alone: words and boxes may come of the observer that it is to judge
+        if row["question"] == FRAMES:  # by the frame alone: words may come of the observer that is calibrated
             row["caption"] = row["about"] = ""
         row["subject"] = {name: row["subject"][name] for name in ("claim", "time") if name in row["subject"]}
         del row["clip"], row["other"]

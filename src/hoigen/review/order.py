@@ -139,6 +139,7 @@ class Ordering:
         self.now: UnderWay | None = None
         self._lock = threading.Lock()
         self._turn = 0
+        self._thread: threading.Thread | None = None
         if (by := project.setting("ordering")) in ORDERS:
             self._start(by)
 
@@ -157,16 +158,25 @@ class Ordering:
         with self._lock:
             self._turn += 1
             self.now = UnderWay(by)
-            threading.Thread(target=self._work, args=(by, self._turn), name="order", daemon=True).start()
+            asked = by, self._turn, self._thread
+            self._thread = threading.Thread(target=self._work, args=asked, name="order", daemon=True)
+            self._thread.start()
 
-    def _work(self, by: str, turn: int) -> None:
+    def _work(self, by: str, turn: int, before: threading.Thread | None) -> None:
         def told(done: int, total: int) -> bool:
             return self._say(turn, UnderWay(by, done, total))
 
         try:
+            if before is not None:
+                before.join()  # what it still writes must be there when this one reads
+                if not self._say(turn, UnderWay(by)):
+                    return
+                self.project.set(ordering=by)  # the one before may have ended by itself
             reorder(self.project, KEEP, by, told=told)
-        except HoigenError as error:  # a lock, a full disk
+        except Exception as error:
             self._say(turn, UnderWay(by, wrong=str(error)))
+            if not isinstance(error, HoigenError):  # else a lock, a full disk
+                raise
         else:
             self._say(turn, None)
 

@@ -100,7 +100,7 @@ def votes_short(project: Project, interval: float) -> str:
     item, first, second = t.item.c, t.clip.alias("first"), t.clip.alias("second")
     query = sa.select(first.c.source, second.c.source, sa.func.sum(item.need))
     query = query.join(first, first.c.id == item.clip).join(second, second.c.id == item.other)
-    query = query.where(item.question == PREFERENCE, item.state != t.REMOVED)
+    query = query.where(item.question == PREFERENCE, item.state.not_in((t.REMOVED, t.UNKEPT)))
     wanted, votes = pairs_wanted(interval), Counter[tuple[str, ...]]()
     with project.db.read() as con:
         for one, other, count in con.execute(query.group_by(first.c.source, second.c.source)).all():
