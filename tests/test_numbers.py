@@ -38,7 +38,7 @@ from hoigen.rules.cascade import build_steps
 from hoigen.rules.runfile import steps_of, write_run_file
 
 SHARE = "%"
-ORDER = (
+RANKED = (
     "coarse_hoi", "fine_act", "hoi_act", "fine_whole", "coarse_pair", "coarse_any", "fine_hoi_8fps", "fine_hoi",
     "hoi_lite",
 )  # fmt: skip
@@ -124,12 +124,6 @@ WRITTEN = {
     "blockiness": ("less", ""),
 }
 """Number -> which end is better, and its unit: from the pages and the paper, by hand."""
-
-RANKED = (
-    "coarse_hoi", "fine_act", "hoi_act", "fine_whole", "coarse_pair", "coarse_any", "fine_hoi_8fps", "fine_hoi",
-    "hoi_lite",
-)  # fmt: skip
-"""Numbers by which runs are ranked: by the first that there is."""
 
 
 def test_direction_and_unit_of_every_number() -> None:

@@ -159,8 +159,8 @@ async def _client(**how: Any) -> Any:
 
 
 def open_remote(uri: str, *, exact: bool = False) -> BinaryIO:
-    """The file at the address `uri`, for reading, in blocks of which some are held: those of a store are up to 50 MiB,
-    read anew wherever one goes, and a header lies in one.
+    """The file at the address `uri`, for reading, in small blocks of which some are held: a store's own way is one
+    block of up to 50 MiB, read anew wherever one goes.
 
     Args:
         uri: the address.
@@ -170,9 +170,9 @@ def open_remote(uri: str, *, exact: bool = False) -> BinaryIO:
     """
     system, path = store_of(uri)
     how: dict[str, Any] = {}
-    if scheme_of(uri) in SCHEMES:
-        how = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": HELD}}
-        how = {"cache_type": "none"} if exact else how
+    if scheme_of(uri) in SCHEMES:  # of the user's own schemes nobody knows what they take
+        held = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": HELD}}
+        how = {"cache_type": "none"} if exact else held
     try:
         file: BinaryIO = system.open(path, "rb", **how)
     except Exception as error:

@@ -18,8 +18,8 @@ from hoigen.observe.detections import asked
 from hoigen.observe.observation import Looking, Observation, observer_of
 
 LEAST = 0.2
-"""Share of looks: with a touch, from which somebody is there on whom nobody agrees; with the asked thing, from which it
-is there. As `least_presence` of fine_hoi."""
+"""Share of looks from which somebody is taken to be there by touch alone, where no two detectors agree on a person, and
+from which the asked thing is. As `least_presence` of fine_hoi."""
 UNTOUCHED = 0.5
 """What handling is worth that is seen in the picture, while no hand is seen to do what was asked."""
 ALONE = probability({**dict.fromkeys(WEIGHTS, 0.0), "hoi_person": 1.0})
