@@ -200,8 +200,9 @@ def _placed(out: Folder, file: str) -> Iterator[Path]:
             out.fs.put_file(str(part), out.path(file))
         return
     path = Path(out.path(file))
-    # not beside the clips: loaders take what lies there, and a worker that is killed takes nothing away
-    part = Path(out.path(PARTS)) / f".{path.stem}.{os.getpid()}.part{path.suffix}"
+    # not beside the clips, and with another suffix: loaders take what lies there, some all videos below a folder, and a
+    # worker that is killed takes nothing away
+    part = Path(out.path(PARTS)) / f".{path.stem}.{os.getpid()}.part.tmp"
     try:
         yield part
         part.replace(path)
