@@ -208,7 +208,7 @@ def test_what_no_clip_can_be_is_said_before_any_work(
         (["--set", "model=7b"], "--set.diffusers.model: one of 2b, 5b, 1.5-5b; it came as '7b'"),
         (["--set", "modell=5b"], "--set.diffusers: unknown key 'modell'; did you mean 'model'?"),
         (["--captions", "run"], "no caption of any of its 3 kept clips: hoigen caption writes them"),
-        (["--tokenizer", "/nowhere"], "--tokenizer /nowhere: no tokenizer that transformers reads"),
+        (["--tokenizer", "/nowhere"], "--tokenizer /nowhere: no such folder"),
         (["--out", ""], "--out: a folder; it came as an empty text"),
         (["--out", "ftp://x/y"], "ftp:// is not opened"),
         (["--workers", "-1"], "workers"),

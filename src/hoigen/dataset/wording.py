@@ -45,6 +45,8 @@ def counter(tokenizer: Path | None, repository: str, folder: str) -> Counter:
     Raises UsageError for a folder that holds no tokenizer.
     """
     if tokenizer is not None:
+        if not tokenizer.is_dir():
+            raise UsageError(f"--tokenizer {tokenizer}: no such folder")
         try:
             from transformers import AutoTokenizer
 
