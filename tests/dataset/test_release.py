@@ -545,7 +545,7 @@ def signed_anew(folder: Path) -> None:
 
 STRANGE: tuple[tuple[dict[str, Any], str], ...] = (
     ({"name": None}, "release.json is no release's: it has no 'name'"),
-    ({"version": 7}, "release.json is no release's: a text or a number is none"),
+    ({"version": 7}, "release.json is no release's: version is a text; it came as 7"),
     ({"version": "9" * 5000}, "release.json is no release's: .*9+.* is no version"),
     ({"tables": []}, "it names no table of clips"),
     ({"tables": [1]}, "release.json is no release's"),

@@ -14,7 +14,7 @@ from hoigen.review.questions import QUESTIONS, checked
 from hoigen.review.queue import Saved, item_of, name_of, settle, shown, verdict_row
 
 AMONG = 10
-"""Of so many times as many as are shown each person gets some: several who decide at once have others."""
+"""Each person is shown some of so many times as many, by chance: several who decide at once mostly have others."""
 
 
 def waiting(db: Database, person: int, question: str, size: int = 20) -> list[dict[str, Any]]:

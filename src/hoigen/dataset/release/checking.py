@@ -139,24 +139,38 @@ def facts_of(folder: Path) -> Said:
     """What a release says of itself. Raises UsageError for what no release says: it may come from anybody."""
     path = folder / FACTS
     facts = read_json(path)
-    try:
-        changes = facts.get("changes") or {"before": "", "went": {}}
-        found = Said(
-            facts["name"], facts["version"], facts["clips"], facts["removals"],
-            tuple(name for name in facts["tables"] if name.startswith("data/clips-")), changes["before"],
-            dict(changes["went"]),
-        )  # fmt: skip
-        texts = [found.name, found.version, found.before, *found.went, *found.went.values()]
-        if not all(isinstance(text, str) for text in texts) or type(found.clips) is not int:
-            raise TypeError("a text or a number is none")
-        if not order(found.version):
-            raise TypeError(f"{shown(found.version)} is no version")
-        if type(found.removals) is not int or not found.tables:
-            raise TypeError("it names no table of clips, or no number of removals")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{path} is no release's: {why}") from None
+    version, tables = _told(path, facts, "version", str), _told(path, facts, "tables", list)
+    changes = facts.get("changes") or {"before": "", "went": {}}
+    found = Said(
+        name=_told(path, facts, "name", str),
+        version=version,
+        clips=_told(path, facts, "clips", int),
+        removals=_told(path, facts, "removals", int),
+        tables=tuple(each for each in tables if isinstance(each, str) and each.startswith("data/clips-")),
+        before=_told(path, changes, "before", str),
+        went=_told(path, changes, "went", dict),
+    )
+    if not order(version):
+        raise UsageError(f"{path} is no release's: {shown(version)} is no version")
+    if not found.tables:
+        raise UsageError(f"{path} is no release's: it names no table of clips")
+    if odd := [clip for clip, why in found.went.items() if not isinstance(why, str)]:
+        raise UsageError(f"{path} is no release's: of {shown(odd[0])} it does not say why it went")
     return found
+
+
+JSON = {str: "a text", int: "a number", list: "a list", dict: "an object"}
+"""What JSON calls values of these types."""
+
+
+def _told(path: Path, facts: Any, name: str, kind: type) -> Any:
+    """A value out of a file of facts. Raises UsageError where it is not there, or is of another kind."""
+    if not isinstance(facts, dict) or name not in facts:
+        raise UsageError(f"{path} is no release's: it has no {name!r}")
+    value = facts[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise UsageError(f"{path} is no release's: {name} is {JSON[kind]}; it came as {shown(value)}")
+    return value
 
 
 def order(version: str) -> tuple[int, ...]:
