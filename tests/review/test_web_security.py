@@ -227,6 +227,9 @@ def test_media_are_named_by_clip_alone(project: Project, port: int) -> None:
     part = me.get("/media/c0", range="bytes=10-19")
     assert (part.status, part.body) == (206, bytes(range(10, 20)))
     assert part.headers["content-range"] == "bytes 10-19/10240"
+    assert whole.headers["last-modified"].endswith("1970 00:00:00 GMT"), "not when it was made"
+    again = me.get("/media/c0", range="bytes=10-19", if_range=whole.headers["etag"])
+    assert (again.status, again.body) == (206, part.body)
     assert me.get("/media/c0", range="bytes=99999-").status == 416
     assert me.get("/media/c0/strip").body == b"a strip"
     assert me.get("/media/c1/strip").status == 204  # not made yet, and never will be
