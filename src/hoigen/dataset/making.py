@@ -200,8 +200,8 @@ def _placed(out: Folder, file: str) -> Iterator[Path]:
             out.fs.put_file(str(part), out.path(file))
         return
     path = Path(out.path(file))
-    # not beside the clips, and with another suffix: loaders take what lies there, some all videos below a folder, and a
-    # worker that is killed takes nothing away
+    # not beside the clips, and not named as a video: loaders take what lies beside them, some all videos below a
+    # folder, and a worker that is killed leaves its file
     part = Path(out.path(PARTS)) / f".{path.stem}.{os.getpid()}.part.tmp"
     try:
         yield part
