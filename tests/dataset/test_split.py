@@ -77,6 +77,22 @@ def test_videos_that_show_the_same_are_one_scene_though_one_clip_was_dropped(tmp
         assert len({side[f"v{video}_{n}"] for video in (at, at + 1) for n in range(3) if f"v{video}_{n}" in side}) == 1
 
 
+def test_parts_of_before_duplicates_were_found_are_told_and_the_way_to_others(tmp_path: Path) -> None:
+    run = many(tmp_path, 20, 3)
+    make(run, share=0.3, seed=4)
+    assert len(splits.parts_of(run, ["v0_0", "v9_2"])) == 2
+    rows = [{"id": f"v{at}_0", "grp": "v0_0", "place": at, "quota": 1, "words": ""} for at in (0, 1)]
+    sets.write(run, "near_duplicates", rows, {"came": 60})
+    said = f"was run since, and one scene may be in both parts; hoigen split {run.path} --validation 0.3 --seed 4 parts"
+    with pytest.raises(UsageError, match=said):
+        splits.parts_of(run, ["v0_0"])
+    sets.path_of(run, "near_duplicates").rename(tmp_path / "off")
+    assert splits.parts_of(run, ["v0_0"]), "without the rule parts are as whole as they were"
+    (tmp_path / "off").rename(sets.path_of(run, "near_duplicates"))
+    make(run, share=0.3, seed=4)
+    assert splits.parts_of(run, ["v0_0"])
+
+
 def test_videos_of_one_source_are_one_scene(tmp_path: Path) -> None:
     run = many(tmp_path, 20, 2)
     rows = run.clips.read(0)

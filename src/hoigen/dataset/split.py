@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ def parts_of(run: Run, ids: Sequence[str]) -> dict[str, str]:
     path = path_of(run)
     if not path.is_file():
         raise UsageError(f"{run.path} has no parts yet: hoigen split {run.path} makes them")
+    check_current(run)
     query = f"select id, part from {rows_of_file(path)} where id in (select unnest(?::varchar[]))"
     with duckdb.connect() as con:
         found = dict(con.execute(query, [list(ids)]).fetchall())
@@ -90,7 +92,43 @@ def parts_of(run: Run, ids: Sequence[str]) -> dict[str, str]:
 
 def stale(run: Run, lacking: int) -> str:
     """What is said where clips that are kept now have no part."""
-    return f"{path_of(run)} has no part for {plural(lacking, 'clip')} that are kept now; hoigen split {run.path} again"
+    clips = plural(lacking, "clip that is", "clips that are")
+    return f"{path_of(run)} has no part for {clips} kept now; {_again(run)} parts them anew"
+
+
+def check_current(run: Run) -> None:
+    """Raises UsageError where `hoigen duplicates` was run since a run was split: a scene may be in both parts."""
+    now = _alike(run)
+    if now is not None and _facts(run).get("near_duplicates", now) != now:
+        raise UsageError(
+            f"{path_of(run)}: hoigen duplicates was run since, and one scene may be in both parts; {_again(run)} parts "
+            "the clips anew"
+        )
+
+
+def _alike(run: Run) -> str | None:
+    """Digest of the rule of near-duplicates; None where there is none."""
+    path = sets.path_of(run, "near_duplicates")
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """How a run was split."""
+    import pyarrow.parquet as pq
+
+    told: dict[str, Any] = json.loads((pq.read_schema(path_of(run)).metadata or {}).get(FACTS, b"{}"))
+    return told
+
+
+def _again(run: Run) -> str:
+    """The command that parts a run as it was parted."""
+    how = _facts(run)
+    options = [("--validation", how.get("share")), ("--seed", how.get("seed")), ("--column", how.get("column"))]
+    words = [word for name, value in options if value is not None for word in (name, str(value))]
+    return shlex.join(["hoigen", "split", str(run.path), *words])
 
 
 def make(
@@ -127,6 +165,7 @@ def make(
             for clip in clips
         ]
         facts = {"share": share, "seed": seed, "column": column, "kept": len(rows)}
+        facts["near_duplicates"] = _alike(run) or ""
         path = _write(run, rows, facts)
         clips = {part: sum(row["part"] == part for row in rows) for part in (TRAIN, VALIDATION)}
         found = _leaks(con, run, path, suite) if suite is not None else None

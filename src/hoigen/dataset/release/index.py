@@ -117,6 +117,7 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
         ).fetchall()
         if lacking:
             raise UsageError(split.stale(run, lacking))
+        split.check_current(run)
         part = "parts.part"
         con.execute(f"create temp table parts as select id, part from {rows_of_file(path)}")
     else:
