@@ -69,19 +69,19 @@ def observations(
     recipe = folder.recipe()
     trusted.check(recipe.get("measures"), folder.recipe_file)  # an observer says by which words a clip's row is kept
     step = _step(folder, build_steps(recipe.get("measures"), recipe.get("keep")), measure)
-    if on_disk(out, "--out").exists():
+    out = on_disk(out, "--out")
+    if out.exists():
         raise UsageError(f"{out}: is there already")
     assert step.looking is not None
     observer = step.looking.observer
     format = "hoigen_detections" if observer.gives == {"pairs"} else "hoigen_scenes"
     told, counted = Counter[str](), 0
-    out = Path(out)
     with Folder(str(out.parent)).writing(out.name) as file:
         for line in _lines(folder, step, format, told):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             counted += 1
     clips = told.pop("")
-    return Exported(Path(out), observer.name, format, clips, max(0, counted - 1), dict(told))
+    return Exported(out, observer.name, format, clips, max(0, counted - 1), dict(told))
 
 
 def _step(run: Run, steps: tuple[Step, ...], measure: str | None) -> Step:
