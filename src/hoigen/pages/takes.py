@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hoigen.rules.cascade import Step
 
 FRAMES = 8
-DRAWN = ("fine_hoi", "coarse_hoi", "hoi_failures")
+DRAWN = ("fine_hoi", "coarse_hoi", "hoi_act", "hoi_failures")
 CURVE_POINTS = 600
 
 Details = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -98,7 +98,7 @@ def take_of(clips: Mapping[str, Clip], details: Details) -> dict[str, dict[str, 
             "stills": stills,
             "missing": missing,
             "curve": curve,
-            "facts": _facts(fine, coarse),
+            "facts": _facts(fine, coarse, details.get("hoi_act", {}).get(clip.id, {})),
             "wrong": [
                 (float(each["start"]), float(each["end"]), str(each["said"]))
                 for each in details.get("hoi_failures", {}).get(clip.id, {}).get("failures") or ()
@@ -144,12 +144,13 @@ def _observer(detail: Mapping[str, Any]) -> Any:
     return next((detail[key] for key in ("observer", "detector", "reader") if key in detail), None)
 
 
-def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How the two scores came about."""
+def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any], act: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the HOI scores came about. act: the detail of hoi_act."""
     found = []
-    asked = (fine.get("asked") or coarse.get("asked") or {}).values()
-    if any(asked):
-        found.append(("asked", " ".join(words(name) for name in asked if name)))
+    told: Mapping[str, Any] = fine.get("asked") or coarse.get("asked") or act.get("asked") or {}
+    asked = [told[name] for name in ("verb", "object") if told.get(name)]
+    if asked:
+        found.append(("asked", " ".join(map(words, asked))))
     if coarse:
         shares = []
         for frame in coarse.get("frames") or ():
@@ -158,6 +159,10 @@ def _facts(fine: Mapping[str, Any], coarse: Mapping[str, Any]) -> list[tuple[str
             shares.append(f"{frame['time']:g} s: {best or 'none'}")
         found.append(("coarse_hoi", f"observer {_observer(coarse)}, theta {coarse.get('theta')}"))
         found.append(("best scores of its frames", "; ".join(shares)))
+    if act.get("handled") is not None:
+        made = [f"{name} {act[name]:.2f}" for name in ("handled", "done", "moved") if act.get(name) is not None]
+        other = "; another thing than was asked" if act.get("other") else ""
+        found.append(("hoi_act", f"{', '.join(made)}{other}; observer {_observer(act)}"))
     if fine:
         contact = fine.get("contact") or {}
         parts = ", ".join(contact.get("parts") or ()) or contact.get("kind", "")
