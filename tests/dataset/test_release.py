@@ -781,6 +781,19 @@ def test_a_number_that_is_named_like_another_column_has_its_measure_before_it(ru
     assert "Motion, px: How | far." in (folder / "croissant.json").read_text()
 
 
+def test_paths_of_this_machine_are_told(run: Run) -> None:
+    said = str(made(run))
+    assert (
+        "note: paths of this machine (5 clips, such as /videos/a.mp4) are all that tells where its videos lie" in said
+    )
+    for shard in (0, 1):
+        changed = run.clips.read(shard)
+        for row in changed:
+            row["uri"] = f"https://example.org{row['uri']}"
+        run.clips.write(shard, changed)
+    assert "paths of this machine" not in str(made(run, version="1.0.1"))
+
+
 def test_what_the_hub_lays_beside_a_release_is_none_of_its_files(run: Run) -> None:
     folder = made(run).made.folder
     (folder / ".gitattributes").write_text("*.mp4 filter=lfs\n")

@@ -294,6 +294,13 @@ def _written(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     warnings = []
+    [(here, some)] = con.execute(
+        "select count(*), min(uri) from indexed where not contains(uri, '://') or starts_with(lower(uri), 'file://')"
+    ).fetchall()
+    if here:
+        what = "stand in its tables" if facts.media else "are all that tells where its videos lie, beside their digests"
+        which = f"paths of this machine ({plural(here, 'clip')}, such as {some})"
+        warnings.append(f"{which} {what}: others cannot open them, and may read names in them")
     if facts.review is None:
         warnings.append("no person has said anything of these clips: the card says `not reviewed`")
     if unknown := facts.index.licences.get(rights.NOT_STATED):
