@@ -229,10 +229,54 @@ def test_other_captions_make_another_model(models: Path, data: Path, tmp_path: P
 
 def test_a_loss_that_is_no_number_stops_with_its_step(models: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        SetupError, match=r"step \d+: the loss is (nan|inf); .*Try a smaller learning_rate \(it is 1e\+30\)"
+        SetupError,
+        match=r"step \d+: the (loss|gradient's norm) is (nan|inf); .*Try a smaller learning_rate \(it is 1e\+30\)",
     ):
         tune(models / "cogvideox-2b", data, tmp_path / "out", "steps=9", "learning_rate=1e30")
     assert not (tmp_path / "out" / "lora").exists()
+
+
+def test_a_gradient_that_is_no_number_is_never_saved(
+    models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hoigen.training.finetune import loop
+
+    averaged = loop._averaged
+
+    def spoilt(group: Any, parameters: list[Any], *others: Any) -> float:
+        parameters[0].grad.fill_(float("nan"))
+        return averaged(group, parameters, *others)
+
+    monkeypatch.setattr(loop, "_averaged", spoilt)
+    with pytest.raises(SetupError, match="step 1: the gradient's norm is nan; no checkpoint was written yet"):
+        tune(models / "wan-2.1", data, tmp_path / "out", "steps=1")
+    assert not (tmp_path / "out" / "checkpoints").exists()
+    assert not (tmp_path / "out" / "lora").exists()
+
+
+def test_a_rank_of_ones_own_keeps_the_strength(models: Path, data: Path, tmp_path: Path) -> None:
+    from hoigen.training.finetune import loop
+
+    how: dict[str, Any] = {"revision": "", "captions": None, "kept": None, "world": 1, "quiet": True}
+    for kind, alpha in (("cogvideox-2b", 16), ("cogvideox-5b", 8), ("wan-2.1", 16)):
+        work = loop.prepare(
+            model=str(models / kind), data=data, out=tmp_path / "out", training=Training(rank=16, device="cpu"), **how
+        )
+        assert work.training.alpha == alpha
+
+
+def test_losses_that_were_deleted_come_back(models: Path, data: Path, tmp_path: Path) -> None:
+    done = tune(models / "wan-2.1", data, tmp_path / "out", "steps=2")
+    before = (tmp_path / "out" / "loss.csv").read_text()
+    (tmp_path / "out" / "loss.csv").unlink()
+    assert tune(models / "wan-2.1", data, tmp_path / "out", "steps=2").last == done.last
+    assert (tmp_path / "out" / "loss.csv").read_text() == before
+
+
+@pytest.mark.parametrize("key", ["beta1", "beta2"])
+def test_a_mean_that_never_moves(key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key}: less than 1"):
+        Training(**{key: 1.0})
 
 
 def test_a_loss_that_grows_stops(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

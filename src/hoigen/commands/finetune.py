@@ -144,7 +144,8 @@ def finetune(
     )
     if plan:
         return result
-    if not left and (out / loop.LORA / pipelines.LORA_FILE).is_file() and ranks == 1:
+    results = (out / loop.LORA / pipelines.LORA_FILE, out / "loss.csv")
+    if not left and all(each.is_file() for each in results) and ranks == 1:
         return _with_losses(result)  # all is done
     if processes > 1 and ranks == 1:
         _by_processes(processes)

@@ -48,7 +48,10 @@ class Generated:
         if len(self.failed) > NAMED:
             lines.append(f"  and {len(self.failed) - NAMED} more; the same command tries them again")
         lines += [f"  {note}" for note in self.notes]
-        lines.append(f"Measure them: hoigen evaluate --videos {self.folder.parent} --prompts {self.prompts} --run RUN")
+        if self.made + self.already:
+            lines.append(
+                f"Measure them: hoigen evaluate --videos {self.folder.parent} --prompts {self.prompts} --run RUN"
+            )
         return "\n".join(lines)
 
 
@@ -128,7 +131,7 @@ def generate(
         part=(rank.number, rank.of),
     )
     if manifest is not None:
-        planned, outcome = generating.take_in(request, manifest)
+        planned, outcome = generating.take_in(request, manifest, dry_run=dry_run)
         asked = len(planned.jobs)
     else:
         planned = generating.plan(request)

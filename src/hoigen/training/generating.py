@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -131,9 +132,7 @@ def plan(request: Request) -> _Plan:
         lora = pipelines.lora_of(Path(request.lora), request.lora_scale)
         settings["lora"] = lora.facts
         name = f"{name}-lora-{lora.facts['sha256'][:8]}"
-    name = request.name or name
-    if not name.strip() or "/" in name or name.startswith("."):
-        raise UsageError(f"--name: the name of a folder; it came as {name!r}")
+    name = _folder_name(request.name or name)
     if outside.is_batch(generator):  # one seed for all prompts of a sample
         jobs = [replace(job, seed=request.seed + job.sample) for job in jobs]
     folder = Path(request.out) / name
@@ -143,6 +142,31 @@ def plan(request: Request) -> _Plan:
     made = _Plan(name, folder, generator, found, lora, suite, jobs, mine, todo, settings, request.seed)
     _check_room(made)
     return made
+
+
+def _folder_name(name: str) -> str:
+    """A model's name, as it is. Raises UsageError where its folder would lie elsewhere than in the folder of all."""
+    if not name.strip() or "/" in name or name.startswith("."):
+        raise UsageError(f"--name: the name of a folder; it came as {name!r}")
+    return name
+
+
+def _told_sizes(name: str, generator: Generator, videos: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What to know of videos that are not as long, fast and large as they are meant to be.
+
+    Args:
+        name: of the model.
+        generator: with what is meant; what is None there may be anything.
+        videos: frames, fps, height, width of each.
+    """
+    other: dict[str, int] = {}
+    for video in videos:
+        for key in ("frames", "fps", "height", "width"):
+            meant, came = getattr(generator, key), video.get(key)
+            if meant is not None and came is not None and abs(came / meant - 1) > 0.02:
+                text = f"{key} {came:g}, where {name} is meant for {meant:g}"
+                other[text] = other.get(text, 0) + 1
+    return [f"{plural(count, 'video has', 'videos have')} {text}" for text, count in other.items()]
 
 
 def _check_room(planned: _Plan) -> None:
@@ -173,8 +197,11 @@ def carry_out(planned: _Plan, request: Request, *, quiet: bool) -> Outcome:
     number, of = request.part
     with Folder(str(planned.folder)).lock(f".lock-{number}-of-{of}"):
         if count > 1 and generator.kind == "diffusers":
-            return _by_processes(planned, request, count, quiet=quiet)
-        return _here(planned, quiet=quiet)
+            outcome = _by_processes(planned, request, count, quiet=quiet)
+        else:
+            outcome = _here(planned, quiet=quiet)
+    outcome.notes += _told_sizes(planned.name, generator, Made(planned.folder).sizes(planned.todo))
+    return outcome
 
 
 def _processes(generator: Generator) -> int:
@@ -238,6 +265,10 @@ def _by_program(planned: _Plan, made: Made, outcome: Outcome, count: Callable[[s
     from hoigen.video.header import probe
 
     for job, file, seed in outside.made_by_program(planned.generator, planned.todo, planned.seed):
+        if isinstance(file, str):
+            outcome.failed[job.name] = file
+            count("failed")
+            continue
         try:
             header = probe(str(file))
         except VideoError as error:
@@ -333,19 +364,29 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def take_in(request: Request, manifest: Path) -> tuple[_Plan, Outcome]:
+def take_in(request: Request, manifest: Path, *, dry_run: bool = False) -> tuple[_Plan, Outcome]:
     """Takes a service's videos in: each is copied under the name of its prompt, with a record.
 
     Args:
         request: model, prompts, out; a model's frames, rate and size are held against the files.
         manifest: the list of the files.
+        dry_run: everything is checked, nothing is copied.
+
+    Raises UsageError, for another file under a name that is taken too.
     """
     name, generator = generator_of(request.model, request.set)
     if generator.kind != "service":
         raise UsageError(f"--manifest: of services; {request.model} is of kind {generator.kind}")
+    for option, given in (
+        ("--lora", request.lora),
+        ("--samples", request.samples != 1),
+        ("--seed", request.seed),
+    ):
+        if given:
+            raise UsageError(f"{option}: of videos that are made here; those of --manifest are as its columns say")
     suite = read_suite(Path(request.prompts))
     rows = outside.read_service(manifest, suite, long=request.long)
-    name = request.name or name
+    name = _folder_name(request.name or name)
     folder = Path(request.out) / name
     made = Made(folder)
     settings = {"kind": "service", "licence": generator.licence}
@@ -354,20 +395,27 @@ def take_in(request: Request, manifest: Path) -> tuple[_Plan, Outcome]:
     planned = _Plan(name, folder, generator, None, None, suite, jobs, jobs, todo, settings, request.seed)
     outcome = Outcome()
     lacking = {job.name for job in todo}
-    other: dict[str, int] = {}
-    with Folder(str(folder)).lock(".lock-0-of-1"):
-        for job, file, header, said in rows:
-            facts = {"frames": header.frames, "fps": header.fps, "height": header.height, "width": header.width}
-            for key, came in facts.items():
-                meant = getattr(generator, key)
-                if meant is not None and came is not None and abs(came / meant - 1) > 0.02:
-                    text = f"{key} {came:g}, where {name} is meant for {meant:g}"
-                    other[text] = other.get(text, 0) + 1
-            if job.name in lacking:
-                record = {"model": name, "settings": settings, "said": said, "from": file.name, "video": facts}
-                made.add(job, file.read_bytes(), record, file.suffix.lower())
-                outcome.made += 1
-    outcome.notes = [f"{plural(count, 'video has', 'videos have')} {text}" for text, count in other.items()]
+    sizes = [
+        {"frames": header.frames, "fps": header.fps, "height": header.height, "width": header.width}
+        for _, _, header, _ in rows
+    ]
+    for job, file, _, _ in rows:  # nothing of a service's settings tells one video from another: its content does
+        record = None if job.name in lacking else made.record(job.name)
+        with file.open("rb") as opened:
+            same = record is None or hashlib.file_digest(opened, "sha256").hexdigest() == record["video"]["sha256"]
+        if not same:
+            raise UsageError(
+                f"{file}: {folder / job.name} is there, of other content. Give another --out or --name, or move "
+                f"{job.name}.json away, and this file takes its place"
+            )
+    outcome.notes = _told_sizes(name, generator, sizes)
+    if not dry_run:
+        with Folder(str(folder)).lock(".lock-0-of-1"):
+            for (job, file, _, said), size in zip(rows, sizes, strict=True):
+                if job.name in lacking:
+                    facts = {"model": name, "settings": settings, "said": said, "from": file.name, "video": size}
+                    made.add(job, file.read_bytes(), facts, file.suffix.lower())
+                    outcome.made += 1
     without = {prompt.id for prompt in suite.prompts} - {job.prompt.id for job, *_ in rows}
     if without:
         outcome.notes.append(f"no video for {plural(len(without), 'prompt')}: {', '.join(sorted(without)[:5])}")

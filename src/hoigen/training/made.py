@@ -106,6 +106,11 @@ class Made:
         whole = hashlib.sha256(self.folder.read(str(file))).hexdigest() == digest
         return found if whole else None
 
+    def sizes(self, jobs: Sequence[Job]) -> list[Mapping[str, Any]]:
+        """Frames, fps, height, width of the videos of `jobs` that are there, as their records have it."""
+        names = [f"{job.name}.json" for job in jobs]
+        return [json.loads(self.folder.read(name))["video"] for name in names if self.folder.exists(name)]
+
     def missing(self, jobs: Sequence[Job], settings: Mapping[str, Any]) -> list[Job]:
         """The jobs whose video is not there.
 

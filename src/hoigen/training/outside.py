@@ -61,7 +61,7 @@ def is_batch(generator: Generator) -> bool:
     return any("{prompts_file}" in word for word in generator.command)
 
 
-def made_by_program(generator: Generator, jobs: Sequence[Job], seed: int) -> Iterator[tuple[Job, Path, int]]:
+def made_by_program(generator: Generator, jobs: Sequence[Job], seed: int) -> Iterator[tuple[Job, Path | str, int]]:
     """Starts the program, once for a video or once for each sample of all prompts.
 
     Args:
@@ -70,14 +70,24 @@ def made_by_program(generator: Generator, jobs: Sequence[Job], seed: int) -> Ite
         seed: of the whole call; a program that takes many prompts at once takes one seed, seed + sample.
 
     Gives each job with the file and the seed that it was made with; the file is gone when the next one is asked for.
-    Raises SetupError when the program fails or leaves other files than it should.
+    Where the program failed at one video and not at all of them, why stands in the place of the file. Raises
+    SetupError when it fails before it made any, or leaves other files than it should.
     """
+    any_made = False
     if not is_batch(generator):
         for job in jobs:
             assert job.seed is not None
             with tempfile.TemporaryDirectory(prefix="hoigen-generate-") as scratch:
-                _run(generator, Path(scratch), {"prompt": job.words, "seed": job.seed})
-                yield job, _one(generator, Path(scratch), {"index": 0}, job), job.seed
+                found: Path | str
+                try:
+                    _run(generator, Path(scratch), {"prompt": job.words, "seed": job.seed})
+                    found = _one(generator, Path(scratch), {"index": 0}, job)
+                    any_made = True
+                except SetupError as error:
+                    if not any_made:
+                        raise
+                    found = str(error)
+                yield job, found, job.seed
         return
     for sample in sorted({job.sample for job in jobs}):
         asked = [job for job in jobs if job.sample == sample]
@@ -87,9 +97,27 @@ def made_by_program(generator: Generator, jobs: Sequence[Job], seed: int) -> Ite
             out.mkdir()
             file = Path(scratch) / "prompts.txt"
             file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            _run(generator, out, {"prompts_file": file, "seed": seed + sample})
+            failure: SetupError | None = None
+            newest: Path | None = None
+            try:
+                _run(generator, out, {"prompts_file": file, "seed": seed + sample})
+            except SetupError as error:
+                # hours of work may lie there; the file that it wrote last may be cut off
+                failure = error
+                files = [each for each in out.rglob("*") if each.is_file()]
+                newest = max(files, key=lambda each: (each.stat().st_mtime_ns, str(each)), default=None)
+            left: list[Path | SetupError] = []
             for index, job in enumerate(asked):
-                yield job, _one(generator, out, {"index": index}, job), seed + sample
+                try:
+                    one = _one(generator, out, {"index": index}, job)
+                    left.append(failure if failure is not None and one == newest else one)
+                except SetupError as error:
+                    left.append(failure or error)
+            any_made = any_made or any(isinstance(each, Path) for each in left)
+            if not any_made:
+                raise next(each for each in left if isinstance(each, SetupError))
+            for job, each in zip(asked, left, strict=True):
+                yield job, each if isinstance(each, Path) else str(each), seed + sample
 
 
 def _run(generator: Generator, out: Path, own: Mapping[str, Any]) -> None:
@@ -154,6 +182,7 @@ def read_service(path: Path, suite: Suite, *, long: bool) -> list[tuple[Job, Pat
     found: list[tuple[Job, Path, Header, dict[str, str]]] = []
     taken: dict[str, str] = {}
     times: dict[str, int] = {}
+    files: dict[Path, str] = {}
     for row in rows_of(path, ("video",), OWN_COLUMNS):
         file = path.parent / row.need("video")
         if not file.is_file():
@@ -175,7 +204,9 @@ def read_service(path: Path, suite: Suite, *, long: bool) -> list[tuple[Job, Pat
         job = Job(prompt, asked(prompt, long), sample, None if seed is None else int(seed))
         if job.name in taken:
             raise UsageError(f"{row.place}: {taken[job.name]} is sample {sample} of {prompt.id!r} already")
-        taken[job.name] = file.name
+        if (resolved := file.resolve()) in files:
+            raise UsageError(f"{row.place}, column video: {file.name} is the video of {files[resolved]} already")
+        taken[job.name], files[resolved] = file.name, job.name
         try:
             header = probe(str(file))
         except VideoError as error:

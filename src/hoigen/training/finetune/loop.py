@@ -152,7 +152,7 @@ def prepare(
     training = dataclasses.replace(
         training,
         rank=training.rank or defaults.rank,
-        alpha=training.alpha or (defaults.alpha if training.rank is None else float(training.rank)),
+        alpha=training.alpha or defaults.alpha * (training.rank or defaults.rank) / defaults.rank,
         targets=tuple(training.targets or defaults.targets),
         learning_rate=training.learning_rate or defaults.learning_rate,
         precision=precision,
@@ -484,7 +484,11 @@ def train(work: Work, group: Group, *, quiet: bool) -> list[list[float]]:
             loss = _backward(work, group, model, order.clips(step), step, scaler)
             norm = _averaged(group, list(trained.values()), optimizer, scaler, training.clip_norm)
             loss = float(group.mean(torch.tensor(loss, device=group.device)))
-            _check_loss(loss, losses, step, work, checkpoints)
+            # float16's scaler leaves such a step out by itself; elsewhere it would make every weight NaN, and be saved
+            sound = math.isfinite(norm) or scaler.is_enabled()
+            _check_loss(
+                loss if sound else norm, losses, step, work, checkpoints, "loss" if sound else "gradient's norm"
+            )
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad(set_to_none=True)
@@ -591,7 +595,12 @@ def _averaged(group: Group, parameters: list[Any], optimizer: Any, scaler: Any, 
 
 
 def _check_loss(
-    loss: float, losses: Sequence[Sequence[float]], step: int, work: Work, checkpoints: Checkpoints
+    loss: float,
+    losses: Sequence[Sequence[float]],
+    step: int,
+    work: Work,
+    checkpoints: Checkpoints,
+    name: str = "loss",
 ) -> None:
     if math.isfinite(loss):
         if len(losses) < 2 * WINDOW:
@@ -602,7 +611,7 @@ def _check_loss(
             return
         why = f"the mean loss of the last {WINDOW} steps is {last:.3g}, that of the first was {first:.3g}"
     else:
-        why = f"the loss is {loss}"
+        why = f"the {name} is {loss}"
     saved = checkpoints.steps()[-1:]
     there = f"the checkpoint of step {saved[0]} is kept" if saved else "no checkpoint was written yet"
     raise SetupError(

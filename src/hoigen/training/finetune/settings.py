@@ -16,7 +16,9 @@ class Training:
     """How a LoRA is trained. null: the default of the model's family (`families.py`), with its source there."""
 
     rank: Annotated[int | None, Setting("of the LoRA matrices", least=1)] = None
-    alpha: Annotated[float | None, Setting("the LoRA acts by alpha / rank", above=0)] = None
+    alpha: Annotated[
+        float | None, Setting("the LoRA acts by alpha / rank; with another rank, the family's share of it", above=0)
+    ] = None
     targets: Annotated[Sequence[str] | None, Setting("layers that get a LoRA, by the end of their names")] = None
     learning_rate: Annotated[float | None, Setting("after the warm-up", above=0)] = None
     steps: Annotated[int, Setting("optimiser steps in all", least=1)] = 1000
@@ -56,6 +58,9 @@ class Training:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for key in ("beta1", "beta2"):
+            if getattr(self, key) == 1:
+                raise ValueError(f"{key}: less than 1; it came as 1")
         if self.validate_every and not self.validate:
             raise ValueError("validate: prompts must be given where validate_every is set")
 
