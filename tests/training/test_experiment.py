@@ -143,3 +143,35 @@ def test_the_page_plays(made: Path) -> None:
         page.goto(page_file.as_uri())
         page.click("button")
         page.wait_for_function("[...document.querySelectorAll('video')].every(v => v.currentTime > 0 && !v.error)")
+
+
+def test_other_captions_are_counted_anew(tmp_path: Path) -> None:
+    """And an error says of which arm it is."""
+    from hoigen.commands import experiment as command
+    from hoigen.interactions.prompts.suite import read_suite
+    from hoigen.training.experiment import Arm, Experiment
+
+    (tmp_path / "suite.json").write_text(
+        json.dumps(
+            {
+                "suite": "one",
+                "version": 1,
+                "rule": {},
+                "prompts": [
+                    {"id": "hold_cup", "prompt_short": "A person holds a cup.", "verb": "hold", "object": "cup"}
+                ],
+            }
+        )
+    )
+    seen = []
+    for text, count in (("A man holds a cup.", 2), ("A dog sleeps.", 1), ("A man holds a cup.", 2)):
+        data = tmp_path / "data"
+        data.mkdir(exist_ok=True)
+        rows = [{"id": str(at), "file_name": f"{at}.mp4", "text": text} for at in range(count)]
+        (data / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        asked = Experiment(model="x", prompts=str(tmp_path / "suite.json"), arms=[Arm(name="kept", data=str(data))])
+        seen.append(read_suite(command._counted(asked, tmp_path / "out")).prompts[0].seen)
+    assert seen == [2, 0, 2]
+    wrong = Arm(name="second", data=str(tmp_path / "data"), set={"rnk": 2})
+    with pytest.raises(UsageError, match=r"arm 'second': --set: unknown key 'rnk'; did you mean 'rank'"):
+        command._train(asked, wrong, tmp_path / "out", quiet=True, plan=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -148,16 +149,19 @@ def _train(asked: Experiment, arm: Arm, out: Path, *, quiet: bool, plan: bool) -
     from hoigen.commands.finetune import finetune
     from hoigen.training.experiment import pairs
 
-    return finetune(
-        model=asked.model,
-        data=Path(arm.data),
-        captions=Path(arm.captions) if arm.captions else None,
-        out=out / "trained" / arm.name,
-        kept=out / "kept",
-        set=pairs(arm.set),
-        quiet=quiet,
-        plan=plan,
-    )
+    try:
+        return finetune(
+            model=asked.model,
+            data=Path(arm.data),
+            captions=Path(arm.captions) if arm.captions else None,
+            out=out / "trained" / arm.name,
+            kept=out / "kept",
+            set=pairs(arm.set),
+            quiet=quiet,
+            plan=plan,
+        )
+    except UsageError as error:
+        raise UsageError(f"arm {arm.name!r}: {error}") from None
 
 
 def _request(asked: Experiment, suite: Path, out: Path, arm: Arm | None) -> Any:
@@ -217,9 +221,11 @@ def _counted(asked: Experiment, out: Path) -> Path:
 
     file = out / SUITE
     suite = read_suite(Path(asked.prompts))
-    found = out / "captions" / "categories" / "categories.parquet"
+    listed = Path(asked.arms[0].data) / METADATA
+    counted = out / "captions" / hashlib.sha256(listed.read_bytes()).hexdigest()[:16]  # others are counted anew
+    found = counted / "categories" / "categories.parquet"
     if not found.exists():
-        categories(out / "captions", captions=Path(asked.arms[0].data) / METADATA)
+        categories(counted, captions=listed)
     write_text(file, export.text_of(with_seen(suite, found), "json", long=False))
     return file
 
