@@ -223,3 +223,26 @@ def test_a_retry_may_be_done_another_way_and_measures_the_same(here: Path, capsy
     assert (again["deadline"], again["breaker"]) == (600, False)
     assert main(["retry", str(here / "run"), "--set", "keep.fps.min=2"]) == 2
     assert "--set keep.fps.min=2: a retry measures as before" in capsys.readouterr().err
+
+
+def test_a_file_that_may_not_be_so_large_is_a_plain_error(tmp_path: Path, tiny_video: Path) -> None:
+    """A limit of the shell (`ulimit -f`), or of the file system, as 4 GB of FAT."""
+    code = (
+        "import resource, sys; from hoigen.commands.cli import main; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)); sys.exit(main(sys.argv[1:]))"
+    )
+    assert tiny_video.stat().st_size > 2048
+    (tmp_path / "suite.txt").write_text("A person holds a cup.\n")
+    (tmp_path / "list.csv").write_text(f"video,prompt\n{tiny_video},A person holds a cup.\n")
+    words = ["generate", "--model", "pika-2", "--prompts", "suite.txt", "--out", "out", "--manifest", "list.csv"]
+    said = subprocess.run(
+        [sys.executable, "-B", "-c", code, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 2, said.stderr
+    assert "File too large" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert [*(tmp_path / "out" / "pika-2").glob("*.[mj]*")] == [], "nothing half-written"

@@ -19,7 +19,9 @@ from hoigen.core.errors import HoigenError, RanksOpen, UsageError
 from hoigen.core.harmless import plain
 
 Verb = Callable[..., Any]
-NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG))
+NO_ROOM = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+)
 """What a disk or its owner refuses, and a name that no file can have; nothing that a traceback would explain."""
 
 
