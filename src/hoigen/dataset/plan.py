@@ -51,6 +51,8 @@ COLUMNS: Mapping[str, str] = {
 }
 Planned = tuple[Clip, str, list[Cut] | str]
 """A kept clip, its caption, and the files that come of it, or why none does."""
+PATH = 400
+"""Characters of a path that a message shows: its end tells it from others."""
 HELD = 20_000
 """Runs of so many kept clips are walked through once; of larger ones, a shard at a time is held."""
 BITS_A_PIXEL = 0.02
@@ -292,8 +294,8 @@ class Task:
                 continue
             if before.get(key) != value:
                 raise UsageError(
-                    f"--out {self.out.uri} was made with {key} {shown(before.get(key))}, and now it is {shown(value)}: "
-                    "give another folder, or ask for the same"
+                    f"--out {self.out.uri} was made with {key} {shown(before.get(key), PATH)}, and now it is "
+                    f"{shown(value, PATH)}: give another folder, or ask for the same"
                 )
 
     def _is_moved(self, before: object) -> bool:
