@@ -237,10 +237,11 @@ def _form(hint: Any) -> tuple[Any, bool, tuple[Any, ...] | None]:
 def _path(text: str) -> Path:
     """A path as typed; an empty one (an unset variable of a script) would be the folder one is in, and an address of a
     store a folder here that is named like it."""
-    from hoigen.core.uris import masked, path_of, scheme_of
+    from hoigen.core.uris import on_disk
 
     if not text.strip():
         raise argparse.ArgumentTypeError("a path; it came as an empty text")
-    if scheme_of(text) not in ("", "file"):
-        raise argparse.ArgumentTypeError(f"a path of this machine; it came as {masked(text)}")
-    return Path(path_of(text))
+    try:
+        return on_disk(text, "path")
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("path: ")) from None

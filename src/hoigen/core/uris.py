@@ -108,7 +108,7 @@ def on_disk(path: str | os.PathLike[str], what: str) -> Path:
     """
     text = path_of(os.fspath(path))
     head, mark, _ = text.partition(":/")
-    if mark and head.lower() in allowed():
+    if "://" in text or (mark and head.lower() in allowed()):
         raise UsageError(
             f"{what}: a path of this machine; it came as {masked(text)} (what hoigen export writes may go to a store: "
             "docs/export.md)"

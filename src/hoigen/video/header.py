@@ -209,7 +209,7 @@ def _look_at_packets(
             if indexed and (look.frame is not None or look.count >= FIRST_FRAME):
                 return
             look.count += size > 0
-            if not indexed and size and at is None and clock.shown is not None:
+            if not indexed and size and at is None and clock.jumps:  # the clock took a bad stamp away
                 untold += 1
             elif not indexed and size and (at is not None or packet.dts is not None):
                 at = packet.dts * base if at is None else at
