@@ -21,9 +21,10 @@ import hoigen
 from hoigen.commands import watch
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.data.columns import Row
+from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.work import events
-from hoigen.work.ranks import Rank
+from hoigen.work.ranks import Barrier, Rank
 from hoigen.work.stage import Item, Stage
 from hoigen.work.task import Failure, Limits
 from run_folders import curated
@@ -196,6 +197,34 @@ def test_a_part_that_never_ran_is_missed(tmp_path: Path) -> None:
         str(watched)
     )
     assert watched.record()["missing"] == ["1/4", "3/4"]
+
+
+def test_parts_of_another_number_are_history(tmp_path: Path) -> None:
+    """One of four was killed; three do the rest. Nobody is to be called for it."""
+    from prometheus_client import CollectorRegistry
+
+    written(tmp_path, BEGAN, beat(20, 20), ago=3600)
+    assert [part.state for part in hoigen.watch(tmp_path).parts] == ["silent"]
+    for number in range(3):
+        words(tmp_path, Rank(number, 3), "a", "b")
+    watched = hoigen.watch(tmp_path)
+    assert ([part.part for part in watched.parts], watched.missing) == (["0/3", "1/3", "2/3"], ())
+    assert "SILENT" not in str(watched)
+    registry = CollectorRegistry()
+    registry.register(watch._Watcher(tmp_path))
+    assert registry.get_sample_value("hoigen_part_at_work", {"part": "2/4", "stage": "scores"}) is None
+    assert registry.get_sample_value("hoigen_part_at_work", {"part": "2/3", "stage": "words"}) == 0
+    assert registry.get_sample_value("hoigen_rows_total", {"part": "2/4", "stage": "scores", "state": "kept"}) == 20
+
+
+def test_a_part_without_rows_is_heard_of_at_the_end(tmp_path: Path) -> None:
+    """More parts than shards: the others have nothing to say, and leave their markers alone."""
+    Run(tmp_path).recipe_file.touch()  # with which every run begins
+    words(tmp_path, Rank(0, 3), "a")
+    assert hoigen.watch(tmp_path).missing == ("1/3", "2/3")
+    Barrier(Folder(str(tmp_path)), Rank(2, 3), "words", "0123456789ab").arrive()
+    Barrier(Folder(str(tmp_path)), Rank(1, 3), "clips", "0123456789ab").arrive()  # of a stage before
+    assert hoigen.watch(tmp_path).missing == ("1/3",)
 
 
 def test_cards_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

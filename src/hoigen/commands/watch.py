@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ RECENT: Seconds = 60.0
 """What a rate is taken over."""
 SILENT = 3.0
 """Beats that may be missed before a part counts as silent: it was killed, its machine is gone, or its disk hangs."""
+MARKER = r".+-[0-9a-f]+-(\d+)-of-(\d+)"
+"""What parts leave in `ranks/` at the end of a stage (work/ranks.py)."""
 MOST = 20
 """Parts that are listed one by one, those that need somebody first; and reasons."""
 
@@ -100,9 +103,10 @@ class Watched:
 
     Args:
         run: its folder.
-        parts: each with the stage that it was last at, in the order of their numbers.
-        missing: parts of the division that is at work which have never said anything (2/3): they were not started, or
-            write elsewhere. No total has their rows.
+        parts: those of the division that was heard last, each with the stage that it was last at, in the order of their
+            numbers. What was left undone when a run was shared among another number is among the rows of these.
+        missing: parts of that division that have never said anything and have not come to the end of the stage (2/3):
+            they were not started, or write elsewhere. No total has their rows.
     """
 
     run: Path
@@ -235,8 +239,20 @@ class _Watcher:
         for path in self.folder.glob("*-of-*.jsonl"):
             self.files.setdefault(path.name, _File(path)).read_on()
         order = sorted(self.files.values(), key=lambda file: [int(each) for each in file.part.split("/")][::-1])
-        parts = tuple(part for part in (file.seen() for file in order) if part is not None)
-        return Watched(self.run, parts, _missing(parts))
+        seen = [part for part in (file.seen() for file in order) if part is not None]
+        if not seen:
+            return Watched(self.run, ())
+        last = max(seen, key=lambda part: part.heard)
+        of = _division(last.part)
+        parts = tuple(part for part in seen if _division(part.part) == of)
+        there = {part.part for part in parts} | self._arrived(last.stage)
+        missing = (name for name in (f"{at}/{of}" for at in range(of)) if name not in there)
+        return Watched(self.run, parts, tuple(missing))
+
+    def _arrived(self, stage: str) -> set[str]:
+        """Parts that have left their marker at the end of a stage: one that has no row of it says nothing else."""
+        markers = (re.fullmatch(MARKER, path.name) for path in self.run.joinpath("ranks").glob(f"{stage}-*"))
+        return {f"{found[1]}/{found[2]}" for found in markers if found}
 
     def collect(self) -> Iterator[Any]:
         """For Prometheus, as `prometheus_client` asks a collector."""
@@ -275,13 +291,9 @@ class _Watcher:
             yield family
 
 
-def _missing(parts: Sequence[WatchedPart]) -> tuple[str, ...]:
-    """Parts of the division that was heard last which have said nothing."""
-    if not parts:
-        return ()
-    of = max(parts, key=lambda part: part.heard).part.partition("/")[2]
-    there = {part.part for part in parts}
-    return tuple(name for name in (f"{at}/{of}" for at in range(int(of))) if name not in there)
+def _division(part: str) -> int:
+    """How many parts there are: 3 of 2/3."""
+    return int(part.partition("/")[2])
 
 
 def watch(run: RunFolder) -> Watched:
