@@ -134,6 +134,14 @@ def test_what_is_not_had(publisher: Publisher, tmp_path: Path, how: dict[str, An
     assert len(publisher.asked) <= 1
 
 
+def test_a_reason_is_one_line(publisher: Publisher, tmp_path: Path) -> None:
+    publisher.to = address(publisher, "a.zip")  # round and round, of which urllib tells in three lines
+    result, missing = fetched(tmp_path, [{"url": address(publisher, "a.zip")}])
+    assert missing["a"].startswith("HTTP Error 302: ")
+    assert len(missing["a"].splitlines()) == 1
+    assert len(str(result).splitlines()) == 3
+
+
 def test_this_machine_is_not_asked_unless_its_owner_says_so(
     publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

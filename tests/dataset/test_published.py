@@ -223,6 +223,37 @@ def test_hoi4d(tmp_path: Path, tiny_video: Path) -> None:
     assert sum(result.found.values()) == 5
 
 
+def test_what_is_annotated_and_is_no_clip_is_missing_with_its_times(tmp_path: Path, tiny_video: Path) -> None:
+    names = [f"ZY20210800003/H1/C2/N0{at}/S01/s01/T1" for at in range(2)]
+    events = [
+        {"event": "Pickup", "startTime": 0.4, "endTime": 1.2},
+        {"event": "Carry", "startTime": "NaN", "endTime": 1.4},
+        {"event": "open", "startTime": 1.3, "endTime": 1.3},
+        {"event": "Push", "startTime": 2.5, "endTime": 3.0},
+        {"event": "rest", "startTime": 3.0, "endTime": 2.0},
+    ]
+    for name, said in zip(names, ({"events": events}, {"info": {"duration": -4}, "events": events}), strict=True):
+        for below in ("align_rgb", "action"):
+            (tmp_path / "hoi4d" / name / below).mkdir(parents=True)
+        shutil.copy(tiny_video, tmp_path / "hoi4d" / name / "align_rgb" / "image.mp4")
+        (tmp_path / "hoi4d" / name / "action" / "color.json").write_text(json.dumps(said))
+    index = tmp_path / "release.txt"
+    index.write_text("".join(f"{name}/\n" for name in names))  # as `ls -d */` writes them
+    done = hoigen.sources("hoi4d", files=[str(tmp_path / "hoi4d")], out=tmp_path / "list.jsonl", index=str(index))
+    assert isinstance(done, Handled)
+    assert done.mapped is not None
+    assert [json.loads(line)["action"] for line in done.mapped.out.read_text().splitlines()] == ["Pickup"]
+    with done.mapped.missing_out.open(newline="") as file:
+        missing = [(row["id"], row["start"], row["end"], row["why"]) for row in csv.DictReader(file)]
+    assert missing == [
+        (names[0], "nan", "1.4", "Carry: its times are none"),
+        (names[0], "1.3", "1.3", "open: its times are none"),
+        (names[0], "2.5", "3.0", "Push: the video ends at 2.00 s, before it begins"),
+        (names[1], "", "", "its action/color.json cannot be read: ValueError: the duration is -4"),
+    ]
+    assert done.mapped.rows == 5
+
+
 def test_visr_is_files_of_videos(tmp_path: Path, tiny_video: Path) -> None:
     (tmp_path / "ViSR" / "deeper").mkdir(parents=True)
     shutil.copy(tiny_video, tmp_path / "ViSR" / "deeper" / "1.mp4")

@@ -140,6 +140,21 @@ def test_a_file_that_changed_meanwhile_is_not_pieced_together(
     assert files.locate(card, quiet=True).sha256 == sha256(OTHER)
 
 
+def test_a_rest_that_has_lost_its_tag_is_not_pieced_together(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not know `If-Range`, and tags whole files alone."""
+    publisher.breaks, publisher.heeds = [100_000, 0], False
+    card = publisher.card("fake_model")
+    with monkeypatch.context() as once:
+        once.setattr(urls, "TRIES", 1)
+        with pytest.raises(WeightsError):
+            files.locate(card, quiet=True)
+    publisher.content, publisher.tag = OTHER, False
+    assert files.locate(card, quiet=True).sha256 == sha256(OTHER)
+    assert [asked[0] for asked in publisher.asked[-2:]] == ["bytes=100000-", None]
+
+
 def test_a_part_that_is_longer_than_the_file_is_thrown_away(publisher: Publisher, home: Path) -> None:
     card = publisher.card("fake_model", sha256(CONTENT))
     part = home / "fake_model" / ".fake_model.bin.part"

@@ -182,9 +182,11 @@ def _more(url: str, part: Path, note: Path, bar: Any, opens: Opens, throttle: Th
         short = begin is not None and total is not None and length is not None and begin + length != total
         other = False
         if known is not None:
-            now = answer.headers.get("ETag" if known.validator.startswith('"') else "Last-Modified")
-            # it says itself that it is of another version: some servers do not know `If-Range`
-            other = total != known.total or bool(known.validator and now and now != known.validator)
+            tagged = known.validator.startswith('"')
+            now = answer.headers.get("ETag" if tagged else "Last-Modified")
+            # some servers do not know `If-Range`: of another version is what says so itself, and what has lost the tag
+            # that each answer has to bear; a date need not stand in a part
+            other = total != known.total or bool(known.validator and (now or tagged) and now != known.validator)
         if begin is None or begin != have or short or (have and other):
             if answer.status == 206:
                 note.unlink(missing_ok=True)  # a piece that does not fit to what is here

@@ -218,7 +218,8 @@ class _Job:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise  # of this machine's disk, as it would be for every other file
             why = getattr(error, "reason", None) if isinstance(error, OSError) else None
-            return "", f"{why if isinstance(why, Exception) else error}" or type(error).__name__
+            words = f"{why if isinstance(why, Exception) else error}".split()  # a reason is one line
+            return "", " ".join(words) or type(error).__name__
         return "fetched", ""
 
     def _by_command(self, name: str, url: str, path: Path, check: Callable[[Path], None]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Seconds
+from hoigen.core.errors import shown
 from hoigen.dataset.published.source import Published, Recording, Stretch, ids_of
 
 TASKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -139,7 +141,8 @@ def recordings(folders: Sequence[Path], fps: float | None) -> Iterator[Recording
 
 
 def _events(folder: Path | None) -> tuple[Seconds | None, list[Stretch], str]:
-    """How long the video is by the annotation, what is handled when, and why that cannot be read."""
+    """How long the video is by the annotation, what is handled when (as it stands there, be it no stretch), and
+    why that cannot be read."""
     if folder is None or not (path := folder / "color.json").is_file():
         return None, [], ""
     try:
@@ -153,8 +156,10 @@ def _events(folder: Path | None) -> tuple[Seconds | None, list[Stretch], str]:
         found = [
             Stretch(float(start), float(end), str(event).strip())
             for event, start, end in marks
-            if str(event).strip().lower() not in IDLE and float(end) > float(start) >= 0
+            if str(event).strip().lower() not in IDLE
         ]
+        if span and not 0 < float(span) < math.inf:
+            raise ValueError(f"the duration is {shown(span)}")
         return (float(span) if span else None), found, ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return None, [], f"its action/color.json cannot be read: {type(error).__name__}: {error}"

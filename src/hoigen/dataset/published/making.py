@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from hoigen.dataset.published.source import Published, Recording
 
 LIKE: Seconds = 0.5
 """By so much the clock of an annotation may differ from the file's before it is stretched to it."""
+
+_Row = tuple[str, dict[str, object]]
+_Lost = tuple[Seconds | None, Seconds | None, str]
 
 
 def make(source: Published, folders: Sequence[Path], index: str | None, out: Path, fps: float | None) -> Mapped:
@@ -56,20 +60,24 @@ def make(source: Published, folders: Sequence[Path], index: str | None, out: Pat
         told = mapping.missing_writer(bad)
         for each in (each for group in ((first,), coming) for each in group):
             seen |= {each.id, str(each.meta.get("sequence", ""))}
-            why, rows = each.why, []
+            why = each.why
+            rows: list[_Row] = []
+            lost: list[_Lost] = []
             if not why:
                 files_seen += 1
                 try:
-                    rows = _rows(source, each, out, fps)
+                    rows, lost = _rows(source, each, out, fps)
                 except VideoError as error:
                     why = str(error)
             for how, row in rows:
                 found[how] += 1
                 mapping.write_row(good, row)
             if why:
+                lost.append((None, None, why))
+            for start, end, what in lost:
                 # without what is different in each: paths and numbers
-                missing[re.sub(r"\d[\d.]*", "…", re.sub(r"/\S+", "…", why))] += 1
-                told([each.id, "", None, None, why])
+                missing[re.sub(r"\d[\d.]*", "…", re.sub(r"/\S+", "…", what))] += 1
+                told([each.id, "", start, end, what])
         for name in expected:
             if name not in seen:
                 missing["no folder or file of its name"] += 1
@@ -89,8 +97,9 @@ def _expected(source: Published, index: str | None) -> Sequence[str]:
     return source.expected(path)
 
 
-def _rows(source: Published, each: Recording, out: Path, fps: float | None) -> list[tuple[str, dict[str, object]]]:
-    """How each clip was found, and its row. Raises VideoError for a recording that cannot be read."""
+def _rows(source: Published, each: Recording, out: Path, fps: float | None) -> tuple[list[_Row], list[_Lost]]:
+    """How each clip was found, and its row; and from when to when is annotated what is no clip, with why. Raises
+    VideoError for a recording that cannot be read."""
     from hoigen.video.header import probe
     from hoigen.video.writing import video_of_pictures
 
@@ -106,14 +115,18 @@ def _rows(source: Published, each: Recording, out: Path, fps: float | None) -> l
             video_of_pictures(each.frames, each.fps, video)
     common: dict[str, object] = {"uri": str(video), "source": source.name, "id": each.id, **each.meta}
     if not each.stretches:
-        return [(how, common)]
+        return [(how, common)], []
     seconds = probe(str(video)).duration
     scale = seconds / each.span if each.span and abs(each.span - seconds) > LIKE else 1.0
-    rows = []
+    rows: list[_Row] = []
+    lost: list[_Lost] = []
     for stretch in each.stretches:
         start, end = stretch.start * scale, min(stretch.end * scale, seconds)
-        if end > start:
+        if not 0 <= stretch.start < stretch.end < math.inf:
+            lost.append((stretch.start, stretch.end, f"{stretch.action}: its times are none"))
+        elif end <= start:
+            why = f"{stretch.action}: the video ends at {seconds:.2f} s, before it begins"
+            lost.append((stretch.start, stretch.end, why))
+        else:
             rows.append((f"{how}, by its annotation", common | {"start": start, "end": end, "action": stretch.action}))
-    if not rows:
-        raise VideoError(f"is {seconds:.2f} s long, and what is annotated comes later")
-    return rows
+    return rows, lost

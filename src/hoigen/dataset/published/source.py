@@ -35,7 +35,8 @@ class Recording:
         video: the file.
         frames: instead, the pictures with the second of each, in order.
         fps: frames per second of pictures.
-        stretches: of several actions in it, one clip each; none means one clip, the whole.
+        stretches: of several actions in it, one clip each, as the annotation has them: times that are none are told
+            apart later; no stretches mean one clip, the whole.
         span: seconds that the clock of `stretches` gives the whole video; None where that is not said. Where the file
             is of another length, they are stretched to it.
         meta: what else is known of each of its clips: `object` is what is handled, `action` what is done to it.
@@ -95,7 +96,8 @@ class Published:
 
 
 def ids_of(path: Path) -> list[str]:
-    """Ids of a text file, one a line; `#` starts a comment. Raises UsageError for what is no text.
+    """Ids of a text file, one a line, be it with the stroke of a folder; `#` starts a comment. Raises UsageError for
+    what is no text.
 
     Args:
         path: of the file.
@@ -108,4 +110,5 @@ def ids_of(path: Path) -> list[str]:
     except UnicodeDecodeError:
         with path.open("rb") as file:
             raise UsageError(not_text(str(path), file)) from None
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    names = (line.strip().strip("/") for line in lines if not line.lstrip().startswith("#"))
+    return [name for name in names if name]
