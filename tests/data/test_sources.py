@@ -91,16 +91,22 @@ def test_what_may_have_been_meant_is_named_with_the_reason(tmp_path: Path) -> No
     still = b"RIFF\0\0\0\0WEBPVP8X" + bytes([10, 0, 0, 0])
     (tmp_path / "still.webp").write_bytes(still + bytes(20))
     (tmp_path / "dance.webp").write_bytes(still + bytes([2]) + bytes(20))
+    (tmp_path / "still.avif").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + b"avis" * 9)
+    (tmp_path / "tilt.avif").write_bytes(b"\0\0\0\x1cftypavis\0\0\0\0avifavismsf1")
+    for name, chunks in (("still.png", b"pHYsIDATacTL"), ("turn.png", b"pHYsacTLIDAT")):
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
     said: list[str] = []
     assert names(tmp_path, tmp_path, said) == ["a.mp4", "b.3g2", "c.asf", "d.divx"]
-    assert said[:2] == [
+    assert said[:4] == [
         f"stays out: {tmp_path}/dance.webp: an animated WebP, which FFmpeg does not read",
+        f"stays out: {tmp_path}/tilt.avif: an animated AVIF: named .mp4 it is read",
+        f"stays out: {tmp_path}/turn.png: an animated PNG: named .apng it is read",
         f"stays out: {tmp_path}/frames: 30 pictures, not a video (ffmpeg -framerate 25 -i ... makes one of frames)",
     ]
-    assert said[2].startswith(f"34 files in {tmp_path} stay out")
+    assert said[4].startswith(f"38 files in {tmp_path} stay out")
     with pytest.raises(UsageError, match="no videos in"):
         names(tmp_path / "frames", tmp_path, said)
-    assert "30 pictures, not a video" in said[3]
+    assert "30 pictures, not a video" in said[5]
 
 
 def test_links_are_followed_once_and_broken_ones_go_in(tmp_path: Path) -> None:

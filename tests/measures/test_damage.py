@@ -41,6 +41,21 @@ def test_torn_pictures_are_counted_where_they_are(tmp_path: Path, name: str, how
     assert score_of(path, 0.0, 1.5).parts["torn_frames"] == 0
 
 
+def test_what_a_transport_stream_lacks_is_told_and_a_join_is_no_loss(tmp_path: Path) -> None:
+    frames = pan(texture(7, (400, 900), octaves=8), 200, (3.0, 1.0), (240, 320))
+    options = {"options": {"g": "25", "bf": "2"}, "container_options": {"mpegts_flags": "resend_headers"}}
+    parts = [render(tmp_path / f"{n}.ts", frames[n * 100 : n * 100 + 100], **options).read_bytes() for n in (0, 1)]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(parts[0] + parts[1])
+    assert score_of(joined, 0.0, 8.0).parts == {"torn_frames": 0.0, "lost_packets": 0.0}
+    ends = [at for at in range(0, len(parts[0]), 188) if parts[0][at + 1] & 0x5F == 0x41 and parts[0][at + 2] == 0]
+    lacking = tmp_path / "lacking.ts"
+    lacking.write_bytes(parts[0][: ends[40]] + parts[0][ends[46] :])  # six whole frames, at the borders of packets
+    assert len(list(video.walk(str(lacking)))) == 94
+    assert score_of(lacking).parts["torn_frames"] > 0
+    assert score_of(lacking, 0.0, 1.0).parts["torn_frames"] == 0
+
+
 def test_packets_that_cannot_be_decoded_are_counted(tmp_path: Path) -> None:
     frames = pan(texture(7, (400, 900), octaves=8), 100, (3.0, 1.0), (240, 320))
     path = render(tmp_path / "a.mp4", frames, options={"g": "10"}, container_options={"movflags": "faststart"})

@@ -81,7 +81,8 @@ def test_a_moment_between_frames_shows_the_earlier_one(tmp_path: Path) -> None:
 def test_an_edit_list_hides_what_came_before(tmp_path: Path) -> None:
     source = render(tmp_path / "a.mp4", counting(100, SIZE), options=X264 | {"g": "50"})
     path = repack(source, tmp_path / "b.mp4", shift=0.6, options={"avoid_negative_ts": "disabled"})
-    assert video.probe(str(path)).duration == pytest.approx(3.4)
+    header = video.probe(str(path))
+    assert (header.duration, header.fps, header.frames) == (pytest.approx(3.4), pytest.approx(25.0), 85)
     assert numbers(seen(path, EVERY, 0.0, 0.2)) == [15, 16, 17, 18, 19]
     assert numbers(seen(path, EVERY, 1.0, 1.2)) == [40, 41, 42, 43, 44]
 
@@ -273,6 +274,14 @@ def test_a_webp_is_named_as_one(tmp_path: Path) -> None:
     path = render(tmp_path / "a.webp", counting(5), codec="libwebp_anim")
     with pytest.raises(VideoError, match="is a WebP: a still, or an animation, which FFmpeg does not read"):
         video.probe(str(path))
+
+
+def test_one_jpeg_after_the_other_is_a_video_by_its_suffix(tmp_path: Path) -> None:
+    made = render(tmp_path / "a.mjpeg", counting(30, SIZE), codec="mjpeg", pix_fmt="yuvj420p")
+    jfif = b"\xff\xe0\0\x10JFIF\0\1\2\0\0\1\0\1\0\0"  # as cameras and most programs begin each picture
+    made.write_bytes(made.read_bytes().replace(b"\xff\xd8\xff\xfe", b"\xff\xd8" + jfif + b"\xff\xfe"))
+    assert len(list(video.walk(str(made)))) == 30
+    assert video.probe(str(made)).duration == pytest.approx(1.2)
 
 
 def test_schemes_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

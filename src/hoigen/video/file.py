@@ -24,6 +24,8 @@ FORMATS = (
 and playlists (hls, dash, concat, sdp), patterns of names (image2) and scripts (lavfi, vobsub) read what they name."""
 LIMITS = {"format_whitelist": ",".join(FORMATS), "enable_drefs": "0"}
 """For FFmpeg: a QuickTime file's `dref` may name a further file, too."""
+JPEGS = (".mjpeg", ".mjpg")
+"""Suffixes of one JPEG after the other in a file. FFmpeg takes its beginning for that of a single picture."""
 WHOLE_DIGEST = 256 << 20
 """Files up to this many bytes are digested whole; of larger ones, and of remote ones, sampled blocks and the size."""
 COVERS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})
@@ -51,17 +53,17 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
     with contextlib.ExitStack() as stack:
         # "file:" keeps FFmpeg from taking "12:30.mp4" for a protocol named "12"
         source = f"file:{local_path(uri)}" if is_local(uri) else stack.enter_context(raw_bytes(uri))
+        given = "mjpeg" if uri.lower().endswith(JPEGS) and _begins(uri, 2) == b"\xff\xd8" else None
         limits = LIMITS | {"protocol_whitelist": "file" if is_local(uri) else "none"}
         try:
             container = stack.enter_context(
-                av.open(source, container_options=limits, metadata_errors="replace", timeout=OPEN_TIMEOUT)
+                av.open(source, format=given, container_options=limits, metadata_errors="replace", timeout=OPEN_TIMEOUT)
             )
             stream = _video_stream(container)
         except VideoError:
             raise
         except av.ArgumentError:  # what FFmpeg says of a format that is not on the list
-            with raw_bytes(uri) as file:
-                head = file.read(16)
+            head = _begins(uri, 16)
             if head[:4] + head[8:12] == b"RIFFWEBP":
                 raise VideoError("is a WebP: a still, or an animation, which FFmpeg does not read") from None
             raise VideoError(
@@ -76,6 +78,11 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
             yield container, stream
         except av.FFmpegError as error:
             raise VideoError(f"cannot be read as a video: {reason_of(error)}") from None
+
+
+def _begins(uri: str, size: int) -> bytes:
+    with raw_bytes(uri) as file:
+        return file.read(size)
 
 
 def _video_stream(container: Any) -> Any:

@@ -42,7 +42,7 @@ class Header:
         pixel_format: FFmpeg's name of it (`yuv420p`); "" when it is not known.
         variable_rate: whether frames come at uneven intervals.
         has_audio: whether there is an audio stream.
-        frames: as claimed by the container or counted; None when neither is known.
+        frames: that are shown, counted, or else as the container claims; None when neither is known.
         container: FFmpeg's names of the format (`mov,mp4,m4a,3gp,3g2,mj2`).
         bytes: size of the file; 0 when unknown.
         start_time: of the first frame, in seconds on the container's own clock.
@@ -137,7 +137,7 @@ def probe(uri: str, progress: Progress | None = None) -> Header:
             pixel_format=(look.frame.format.name if look.frame else codec.pix_fmt) or "",
             variable_rate=varies,
             has_audio=bool(container.streams.audio),
-            frames=stream.frames or (len(look.times) if look.whole else 0) or None,
+            frames=(len(look.times) if look.whole else 0) or stream.frames or None,
             container=container.format.name,
             bytes=max(0, int(container.size or 0)),
             start_time=first_time,
@@ -155,7 +155,7 @@ class _Look:
 
     Args:
         frame: the first one, decoded; None when none was found.
-        times: of the frames, sorted.
+        times: of the frames that are shown, sorted.
         whole: whether `times` holds them all.
         end: of the last frame, its length in.
         count: packets met.
@@ -179,10 +179,11 @@ def _look(container: Any, stream: Any, headway: Headway) -> _Look:
     entries = stream.index_entries
     clock, suspect = Clock(container, stream), is_live(container)
     if stream.frames and len(entries) >= stream.frames:
-        times = sorted(float(entry.timestamp * stream.time_base) for entry in entries)
+        stamps = sorted((float(entry.timestamp * stream.time_base), entry.is_discard) for entry in entries)
+        times = [at for at, _ in stamps]
         suspect = max((b - a for a, b in itertools.pairwise(times)), default=0.0) > HOLE
         if _odd_gaps(times) == 0:
-            look.times, look.whole = times, True
+            look.times, look.whole = [at for at, hidden in stamps if not hidden], True
     _look_at_packets(container, stream, look, headway, clock, suspect=suspect)
     look.times.sort()
     look.jumps = clock.jumps
@@ -208,6 +209,8 @@ def _look_at_packets(
                     look.frame = next(iter(packet.decode()), None)
             if indexed and (look.frame is not None or look.count >= FIRST_FRAME):
                 return
+            if packet.is_discard:  # an edit list leaves it out: others build on it, nobody sees it
+                continue
             look.count += size > 0
             if not indexed and size and at is None and clock.jumps:  # the clock took a bad stamp away
                 untold += 1

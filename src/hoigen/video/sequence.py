@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,9 @@ EXACT = ("mov", "matroska")
 """Containers whose start time is that of the first frame; of others, the first frame is looked at."""
 SEARCHABLE = ("mov", "matroska", "avi", "mpegts", "flv")
 """Containers whose times survive a jump; of others (program streams, raw streams) everything is read from the start."""
+JOIN = 3
+"""Where a transport stream seems to lack packets, and a keyframe or a jump of the clock lies so near behind, two
+recordings were joined and none is missing."""
 UNORDERED = ("avi",)
 """Containers that know no presentation times: FFmpeg makes them up, and wrongly when there are B-frames."""
 
@@ -68,8 +72,8 @@ class Pass:
             jumps nothing is searched for by its stamps.
 
     Of what it has met, it knows `packets` and how many of them are `bad`, from the first keyframe on; `count`, the
-    frames given; `torn`, how many from `start` on the decoder marks as damaged; `whole`, whether a frame at or behind
-    `end` was met; and `clock.jumps`.
+    frames given; `torn`, how many from `start` on are marked as damaged, by the decoder or by a transport stream that
+    lacks packets there; `whole`, whether a frame at or behind `end` was met; and `clock.jumps`.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Pass:
         self.clock, self.jumps, self.skip = Clock(container, stream), jumps, 0
         self.packets = self.bad = self.fed = self.count = self.torn = 0
         self.whole = self.moved = self.begun = False
+        self.lacking: set[int] = set()  # stamps of packets of which the container says that a part is missing
 
     def frames(self) -> Iterator[tuple[Any, Seconds]]:
         """Frames with their times in the file, from a keyframe before `start` to the last one before `end`."""
@@ -101,7 +106,7 @@ class Pass:
                 self.whole = True
                 return
             self.count += 1
-            self.torn += frame.is_corrupt and at >= self.start - SLACK
+            self.torn += (frame.is_corrupt or frame.pts in self.lacking) and at >= self.start - SLACK
             yield frame, at
 
     def check(self) -> None:
@@ -211,7 +216,21 @@ class Pass:
 
     def _demuxed(self) -> Iterator[Any]:
         """Packets of the stream, with right stamps: an index of even decoding times tells nothing of a bad one."""
-        return self.clock.mended(self._read())
+        packets = self.clock.mended(self._read())
+        return self._told(packets) if is_live(self.container) else packets
+
+    def _told(self, packets: Iterator[Any]) -> Iterator[Any]:
+        """Notes of which packets a part, or some before them, did not arrive, as a transport stream's counters tell."""
+        held: deque[tuple[Any, int]] = deque()
+        for packet in itertools.chain(packets, [None] * JOIN):
+            if packet is not None:
+                held.append((packet, self.clock.jumps))
+            if held and (packet is None or len(held) > JOIN):
+                first, jumps = held.popleft()
+                joined = any(each.is_keyframe or later > jumps for each, later in held)
+                if first.is_corrupt and first.pts is not None and not joined:
+                    self.lacking.add(first.pts)
+                yield first
 
     def _read(self) -> Iterator[Any]:
         import av

@@ -25,6 +25,15 @@ LISTS = frozenset({".txt", ".list", ".lst", ".json", ".yaml", ".yml", ".xlsx", "
 """Suffixes of what is surely no video but may be meant as a list of some."""
 FRAMES = 8
 """So many pictures in one folder may be the frames of a video."""
+ANIMATED = {
+    ".webp": "an animated WebP, which FFmpeg does not read",
+    ".avif": "an animated AVIF: named .mp4 it is read",
+    ".heic": "an animated HEIC: named .mp4 it is read",
+    ".png": "an animated PNG: named .apng it is read",
+}
+"""Suffixes of pictures, some of which move, and what is said of those."""
+LOOKED = 100
+"""So many PNGs of a folder are opened to see whether they move; where there are more, they are frames."""
 SAID = 20
 """So many of what stays out are named one by one."""
 
@@ -98,11 +107,12 @@ class _StaysOut:
         suffix = suffix.lower()
         if suffix in PICTURE_SUFFIXES and not os.path.basename(path).startswith("."):
             self.pictures[os.path.dirname(path)] += 1
-            if suffix == ".webp" and _moves(path):
+            few = suffix != ".png" or self.pictures[os.path.dirname(path)] <= LOOKED
+            if suffix in ANIMATED and few and _moves(path):
                 self.animated.append(path)
 
     def say(self, where: str, say: Say) -> None:
-        meant = [f"{path}: an animated WebP, which FFmpeg does not read" for path in self.animated]
+        meant = [f"{path}: {ANIMATED[os.path.splitext(path)[1].lower()]}" for path in self.animated]
         for folder, count in sorted(self.pictures.items()):
             if count >= FRAMES:
                 meant.append(
@@ -118,13 +128,17 @@ class _StaysOut:
 
 
 def _moves(path: str) -> bool:
-    """Whether a WebP is animated, by its header; False of one that cannot be looked at."""
+    """Whether a picture is animated, by its header; False of one that cannot be looked at."""
     try:
         with open(path, "rb") as file:
-            head = file.read(21)
+            head = file.read(1024)
     except OSError:
         return False
-    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+    if head[:4] == b"RIFF":
+        return head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+    if head[4:8] == b"ftyp":  # brands of sequences: avis, msf1, hevc
+        return any(brand in head[8 : int.from_bytes(head[:4])] for brand in (b"avis", b"msf1", b"hevc"))
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
 class _Walk:

@@ -18,7 +18,9 @@ VIDEO_SUFFIXES = frozenset(
         *("webm", "wmv", "y4m", "h264", "264", "h265", "265", "hevc", "mjpeg", "mjpg"),
     )
 )
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".exr", ".dpx", ".webp"})
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".exr", ".dpx", ".webp", ".avif", ".heic"}
+)
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 ALLOWED = (
