@@ -227,10 +227,12 @@ PROGRAM = "import pathlib, sys; pathlib.Path(sys.argv[2]).write_text(sys.argv[1]
 VIDEOS = [{"videoID": "aa", "url": "https://www.youtube.com/watch?v=aa&x='$(id)", "timestamp": "[['0:0:0', '0:0:1']]"}]
 
 
-def panda(tmp_path: Path, command: str | None, **more: str) -> tuple[Fetched, dict[str, str]]:
+def panda(
+    tmp_path: Path, command: str | None, *, deadline: float = 600.0, **more: str
+) -> tuple[Fetched, dict[str, str]]:
     index = tmp_path / "panda.jsonl"
     index.write_text(json.dumps(VIDEOS[0] | more))
-    done = hoigen.sources("panda-70m", index=str(index), fetch=tmp_path / "files", command=command)
+    done = hoigen.sources("panda-70m", index=str(index), fetch=tmp_path / "files", command=command, deadline=deadline)
     assert isinstance(done, Handled)
     assert done.fetched is not None
     with done.fetched.missing_out.open(newline="") as file:
@@ -251,6 +253,17 @@ def test_video_sites_are_left_to_a_program_of_ones_own(tmp_path: Path, monkeypat
     result, missing = panda(tmp_path, f"{sys.executable} -c '{PROGRAM}' {{url}} {{path}}")
     assert (result.fetched, missing) == (1, {})
     assert (tmp_path / "files" / "aa.mp4").read_text() == VIDEOS[0]["url"], "as it stands: no shell has seen it"
+
+
+def test_a_program_that_hangs_costs_its_file(tmp_path: Path) -> None:
+    hangs = f"{sys.executable} -c 'import time; time.sleep(600)' {{url}} {{path}}"
+    _, missing = panda(tmp_path, hangs, deadline=0.5)
+    assert missing == {"aa": "the command wrote nothing for 0.5 s, and was ended"}
+    grows = "import sys, time\nfor at in range(5): time.sleep(0.3); open(sys.argv[2] + '.part', 'a').write('x')"
+    _, missing = panda(tmp_path, f'{sys.executable} -c "{grows}" {{url}} {{path}}', deadline=1.0)
+    assert missing == {"aa": "the command left no file of its name"}, "slow, and not ended"
+    with pytest.raises(UsageError, match="--deadline: more than 0"):
+        panda(tmp_path, hangs, deadline=-1.0)
 
 
 @pytest.mark.parametrize(

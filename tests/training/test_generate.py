@@ -407,6 +407,74 @@ def test_a_program_that_fails_at_one_video_keeps_the_others(mode: str, tmp_path:
     assert done.notes == ["2 videos have frames 6, where mine is meant for 49"]
 
 
+HANGS = """
+import pathlib, shutil, subprocess, sys, time
+what, video, out, notes = sys.argv[1:]
+if "two" in what:
+    print("loading weights")
+    helper = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path(notes).write_text(str(helper.pid))
+    time.sleep(600)
+for at in range(6):  # slower than the deadline as a whole, and never without a sign
+    time.sleep(0.2)
+    print("step", at)
+shutil.copy(video, f"{out}/0.mp4")
+"""
+
+
+def hanging(tmp_path: Path, suite: str) -> Path:
+    """Settings of a program that hangs at `two` with a process below it, whose id it notes in `helper`."""
+    (tmp_path / "suite.txt").write_text(suite)
+    (tmp_path / "program.py").write_text(HANGS)
+    render(tmp_path / "video.mp4", pan(texture(1, (90, 120)), 6, (1, 0), (48, 64)), fps=24)
+    own = [str(tmp_path / "video.mp4"), "{out_dir}", str(tmp_path / "helper")]
+    file = tmp_path / "mine.yaml"
+    command = [sys.executable, "program.py", "{prompt}", *own]
+    file.write_text(json.dumps({"kind": "command", "command": command, "outputs": "0.mp4", "folder": str(tmp_path)}))
+    trusted.grant(file)
+    return file
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process ends within ten seconds."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_program_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
+    file = hanging(tmp_path, "A cup, one.\nA cup, two.\nA cup, three.\n")
+    done = make(file, tmp_path / "suite.txt", tmp_path / "out", set=["deadline=0.9"])
+    assert done.made == 2
+    [why] = done.failed.values()
+    assert "printed nothing and wrote no file for 0.9 s, and was ended (--set deadline=...)" in why
+    assert why.endswith("it said at its end:\n  loading weights")
+    assert is_gone(int((tmp_path / "helper").read_text()))
+    with pytest.raises(UsageError, match="deadline"):
+        make(file, tmp_path / "suite.txt", tmp_path / "out", set=["deadline=0"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_program_ends_with_hoigen(number: signal.Signals, tmp_path: Path) -> None:
+    file = hanging(tmp_path, "A cup, two.\n")
+    words = ["--model", str(file), "--prompts", str(tmp_path / "suite.txt"), "--out", str(tmp_path / "out"), "--quiet"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hoigen", "generate", *words, "--trust", str(file)], stderr=subprocess.DEVNULL
+    )
+    notes = tmp_path / "helper"
+    while process.poll() is None and not (notes.exists() and notes.read_text()):
+        time.sleep(0.02)
+    process.send_signal(number)
+    assert process.wait() == (130 if number == signal.SIGINT else -number)
+    assert is_gone(int(notes.read_text()))
+
+
 def test_all_models_of_table_2_have_settings_and_sources() -> None:
     rows = {row.method for row in paper.rows() if row.table == 2}
     found = {name: generator_of(name)[1] for name in known()}

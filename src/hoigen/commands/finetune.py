@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from hoigen.commands.options import Quiet
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
 from hoigen.core.words import plural
+from hoigen.work import program
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,9 @@ def _by_processes(count: int) -> None:
         f"--nproc_per_node={count}",
         "--no-python",
     ]
-    done = subprocess.run([*command, sys.executable, "-c", code, *arguments], check=False)
-    if done.returncode:
-        raise SetupError(f"the processes of the training ended with {done.returncode}; what they said stands above")
+    words = [*command, sys.executable, "-c", code, *arguments]
+    if ended := program.ended(words, folder=Path.cwd(), environment=os.environ):
+        raise SetupError(f"the processes of the training ended with {ended}; what they said stands above")
 
 
 def _with_losses(result: Finetuned) -> Finetuned:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting
 from hoigen.core.uris import on_disk
@@ -101,6 +102,9 @@ def sources(
     rate: Annotated[
         float | None, Setting("at most so fast, of what hoigen downloads", above=0, unit="MB a second")
     ] = None,
+    deadline: Annotated[
+        Seconds, Setting("how long the program of --command may write nothing before it is ended", above=0, unit="s")
+    ] = 600.0,
 ) -> _Known | Handled:
     """Says how the paper's sources are lawfully had; lists what one has of one, and what is missing.
 
@@ -127,7 +131,7 @@ def sources(
         raise UsageError(f"--{'files' if files else 'fps'} goes with --out LIST: nothing is listed without it")
     if fps and not source.frames:
         raise UsageError(f"--fps: {source.name} has no folders of frames; its videos have rates of their own")
-    for key, number in (("fps", fps), ("rate", rate)):
+    for key, number in (("fps", fps), ("rate", rate), ("deadline", deadline)):
         if number is not None and not number > 0:
             raise UsageError(f"--{key}: more than 0; it came as {number:g}")
     if fetch is not None and Path(fetch).expanduser().exists() and not Path(fetch).expanduser().is_dir():
@@ -144,7 +148,7 @@ def sources(
             raise UsageError(f"--files {folder}: no such folder")
     if out is not None and not folders and fetch is None:
         raise UsageError("--files FOLDER: where its files are")
-    fetched = _fetched(source, index, fetch, command, rate)
+    fetched = _fetched(source, index, fetch, command, rate, deadline)
     if out is None or (fetched is not None and fetched.incomplete and not folders):
         return Handled(fetched, None)  # without a file there is nothing to list, and why is said already
     from hoigen.dataset.published.making import make
@@ -157,7 +161,12 @@ def sources(
 
 
 def _fetched(
-    source: Published, index: str | None, folder: Path | None, command: str | None, rate: float | None
+    source: Published,
+    index: str | None,
+    folder: Path | None,
+    command: str | None,
+    rate: float | None,
+    deadline: Seconds,
 ) -> Fetched | None:
     from hoigen.data.sources import manifests
     from hoigen.dataset.published import fetching
@@ -172,7 +181,8 @@ def _fetched(
     # rows of its own list, or, of a source that is folders, those of a list of addresses of its archives; one that
     # cannot be read is a row, too, so that it costs no other
     rows = source.rows(index, "fail") if source.rows is not None else manifests.read(index, "fail")
-    return fetching.fetch(rows, Path(folder).expanduser().absolute(), command=words, rate=rate and rate * 1e6)
+    place = Path(folder).expanduser().absolute()
+    return fetching.fetch(rows, place, command=words, rate=rate and rate * 1e6, patience=deadline)
 
 
 def _licence(name: str) -> str:

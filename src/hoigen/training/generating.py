@@ -26,7 +26,7 @@ from hoigen.training.generators import Generator, generator_of
 from hoigen.training.made import Job, Made, jobs_of
 from hoigen.work.progress import Progress
 
-FREE = ("device", "offload", "processes", "batch", "slicing", "python", "folder", "outputs")
+FREE = ("device", "offload", "processes", "batch", "slicing", "python", "folder", "outputs", "deadline")
 """Settings that say where and how fast, not what: they may change between two calls for one folder."""
 SAID = ("licence", "source", "table2")
 """Settings that are remarks."""

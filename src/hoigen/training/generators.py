@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hoigen.core import plain_yaml, trusted
+from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting, check_fields
 from hoigen.recipe.build import build
@@ -67,6 +68,12 @@ class Generator:
     outputs: Annotated[
         str, Setting("of kind command: which files it leaves in {out_dir}; {index} is a prompt's line, from 0")
     ] = "*.mp4"
+    deadline: Annotated[
+        Seconds,
+        Setting(
+            "of kind command: how long it may print nothing and write nothing before it is ended", above=0, unit="s"
+        ),
+    ] = 3600.0
     licence: Annotated[str, Setting("of the weights")] = ""
     source: Annotated[str, Setting("where frames, fps, height, width, steps and guidance come from")] = ""
     table2: Annotated[str, Setting("its row in HOIGen-1M's table 2")] = ""

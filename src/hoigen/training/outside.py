@@ -6,12 +6,12 @@ import glob
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError, VideoError, nearest
 from hoigen.core.keys import without_keys
 from hoigen.core.words import plural
@@ -21,6 +21,7 @@ from hoigen.interactions.prompts.suite import Suite
 from hoigen.training.generators import Generator
 from hoigen.training.made import Job
 from hoigen.video.header import Header, probe
+from hoigen.work import program
 
 HOLES = ("prompt", "prompts_file", "out_dir", "seed", "frames", "fps", "height", "width", "steps", "guidance", "python")
 """What may stand in braces in the words of a command."""
@@ -123,34 +124,42 @@ def made_by_program(generator: Generator, jobs: Sequence[Job], seed: int) -> Ite
 def _run(generator: Generator, out: Path, own: Mapping[str, Any]) -> None:
     words = [_filled(word, generator, {**own, "out_dir": out}) for word in generator.command]
     with tempfile.TemporaryFile() as log:
-        run_program(words, generator.folder, log, words[0])
+        run_program(words, generator.folder, log, words[0], out, generator.deadline)
 
 
-def run_program(words: Sequence[str], folder: str, log: IO[bytes], name: str) -> None:
-    """Runs a program to its end, with no keys in its environment. Raises SetupError with its last lines if it fails.
+def run_program(words: Sequence[str], folder: str, log: IO[bytes], name: str, out: Path, deadline: Seconds) -> None:
+    """Runs a program to its end, with no keys in its environment.
 
     Args:
         words: of the command.
         folder: that it runs in.
         log: what it prints is written there; open for reading too.
         name: what the error calls it.
+        out: the folder that it writes to.
+        deadline: seconds that it may go without printing anything and without a file of `out` that changes.
+
+    Raises SetupError with its last lines where it fails or makes no progress.
     """
     try:
-        done = subprocess.run(
+        code = program.ended(
             list(words),
-            cwd=folder,
-            env=without_keys(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            check=False,
+            folder=Path(folder),
+            environment=without_keys(os.environ),
+            output=log,
+            patience=deadline,
+            signs=[program.files_of(out)],
         )
     except OSError as error:
         raise SetupError(f"{words[0]} cannot be started: {error.strerror}") from None
-    if done.returncode:
-        log.seek(0)
-        end = log.read()[-8000:].decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
-        raise SetupError("\n  ".join([f"{name} ended with {done.returncode}; it said at its end:", *end]))
+    if code == 0:
+        return
+    log.seek(0)
+    end = log.read()[-8000:].decode("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
+    if code is None:
+        what = f"{name} printed nothing and wrote no file for {deadline:g} s, and was ended (--set deadline=...)"
+    else:
+        what = f"{name} ended with {code}"
+    raise SetupError("\n  ".join([f"{what}; it said at its end:", *end] if end else [f"{what}; it said nothing"]))
 
 
 def _one(generator: Generator, out: Path, own: Mapping[str, Any], job: Job) -> Path:

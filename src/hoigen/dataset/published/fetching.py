@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
+import os
 import re
 import shlex
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from hoigen.core import hosts, uris
+from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError
 from hoigen.data.files import Folder
 from hoigen.data.sources.source import UNREADABLE, Source
 from hoigen.dataset.mapping import DIGESTS, Files, file_in, missing_writer, name_of
 from hoigen.models import urls
+from hoigen.work import program
 
 VIDEO_SITES = (
     *("youtube.com", "youtu.be", "youtube-nocookie.com", "googlevideo.com", "vimeo.com", "vimeocdn.com"),
@@ -120,7 +123,13 @@ def is_video_site(url: str) -> bool:
 
 
 def fetch(
-    rows: Iterable[Source], folder: Path, *, command: Sequence[str] = (), rate: float | None = None, quiet: bool = False
+    rows: Iterable[Source],
+    folder: Path,
+    *,
+    command: Sequence[str] = (),
+    rate: float | None = None,
+    quiet: bool = False,
+    patience: Seconds = 600.0,
 ) -> Fetched:
     """Brings the files that rows name by address, one after the other; run again, it brings only what is missing.
 
@@ -135,6 +144,7 @@ def fetch(
         command: the words of a program for addresses of video sites, with {url} and {path}; it is run without a shell.
         rate: bytes a second, at most, of what hoigen itself downloads.
         quiet: no progress bars.
+        patience: seconds that `command` may write nothing before it is ended.
 
     Raises Locked when another process fetches into that folder, UsageError when no row can be read.
     """
@@ -143,7 +153,7 @@ def fetch(
     missing_out = folder / "fetch.missing.csv"
     with here.lock(".fetching"), here.writing(missing_out.name) as bad:
         told = missing_writer(bad)
-        job = _Job(folder, command, rate, quiet)
+        job = _Job(folder, command, rate, quiet, patience)
         seen: dict[str, str] = {}
         counted: Counter[str] = Counter()
         failed: Counter[str] = Counter()
@@ -181,8 +191,10 @@ def fetch(
 class _Job:
     """What one file after the other is fetched with."""
 
-    def __init__(self, folder: Path, command: Sequence[str], rate: float | None, quiet: bool) -> None:
-        self.folder, self.command, self.quiet = folder, command, quiet
+    def __init__(
+        self, folder: Path, command: Sequence[str], rate: float | None, quiet: bool, patience: Seconds
+    ) -> None:
+        self.folder, self.command, self.quiet, self.patience = folder, command, quiet, patience
         self.files = Files([folder])
         self.throttle = urls.Throttle(rate) if rate else None
         self.opens = hosts.opener(_no_video_site).open
@@ -230,8 +242,8 @@ class _Job:
         words = [word.replace("{url}", url).replace("{path}", str(path)) for word in self.command]
         whole = False
         try:
-            if ended := _ended(words):
-                return "", f"the command ended with code {ended}"
+            if wrong := _ended(words, path, self.patience):
+                return "", wrong
             came = path if path.exists() else next(map(Path, Files([self.folder]).named(name)), None)
             if came is None:
                 return "", "the command left no file of its name"
@@ -243,12 +255,24 @@ class _Job:
         return "fetched", ""
 
 
-def _ended(words: Sequence[str]) -> int:
-    """The code with which a program of the user's own ends. Raises UsageError when it cannot be started."""
+def _ended(words: Sequence[str], path: Path, patience: Seconds) -> str:
+    """How a program of the user's own came to no good end; empty where it did well. It ends with this process.
+
+    Args:
+        words: its command.
+        path: the file that it makes; others whose names begin alike are taken for its parts.
+        patience: seconds without a change to any of them after which it is ended.
+
+    Raises UsageError when it cannot be started.
+    """
+    signs = [program.files_of(path.parent, f"{glob.escape(path.stem)}*")]
     try:
-        return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
+        code = program.ended(words, folder=Path.cwd(), environment=os.environ, patience=patience, signs=signs)
     except OSError as error:
         raise UsageError(f"--command {words[0]}: {error.strerror or error}") from None
+    if code is None:
+        return f"the command wrote nothing for {patience:g} s, and was ended"
+    return f"the command ended with code {code}" if code else ""
 
 
 def _no_video_site(url: str) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError, nearest
 from hoigen.core.settings import Setting, check_fields
 from hoigen.data.files import Folder
@@ -40,6 +41,10 @@ class Settings:
     save_every: Annotated[int, Setting("steps between checkpoints", least=1)] = 200
     processes: Annotated[int, Setting("cards", least=1)] = 1
     seed: Annotated[int, Setting("of the training", least=0)] = 0
+    deadline: Annotated[
+        Seconds,
+        Setting("how long the trainer may print nothing and write nothing before it is ended", above=0, unit="s"),
+    ] = 3600.0
     more: Annotated[Sequence[str], Setting("further words at the end of the training's command")] = ()
 
     def __post_init__(self) -> None:
@@ -199,7 +204,8 @@ def run(launch: Launch) -> Path:
                 _note(folder, facts, at)
                 log = launch.out / f"log-{at}.txt"
                 with log.open("a+b") as file:
-                    run_program(words, launch.job.settings.folder, file, f"{launch.name} ({log})")
+                    settings, name = launch.job.settings, f"{launch.name} ({log})"
+                    run_program(words, settings.folder, file, name, launch.job.out, settings.deadline)
                 _note(folder, facts, at + 1)
         return _collected(launch)
 
