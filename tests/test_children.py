@@ -189,7 +189,7 @@ def test_a_parent_whose_video_is_gone_costs_its_child(run: Path, tmp_path: Path)
         made = children(run)
     finally:
         (tmp_path / "away.mp4").rename(moved)
-    assert (made.parents, made.incomplete, made.funnel.clips) == (1, True, 1)
+    assert (made.parents, made.incomplete, made.partial, made.funnel.clips) == (1, False, True, 1)
     assert names[0] in next(iter(made.failed))
     assert children(run).funnel.clips == 2, "the next time it is made"
 

@@ -83,6 +83,30 @@ def test_every_measure_failing_on_every_clip(here: Path, capsys: pytest.CaptureF
     assert main(again) == 0, "mended, all pass"
 
 
+def test_some_files_of_those_that_were_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """3 where the others are there, 1 where none is."""
+    run, out = here / "run", here / "out"
+    rows = "".join(f"sound/{at}.mp4,A cup.\n" for at in range(3))
+    (here / "list.csv").write_text(f"uri,prompt\n{rows}")
+    curated(videos=here / "list.csv", run=run, **PLAIN)
+    cut = ["cut", str(run), "--out", str(out), "--quiet", "--copy"]
+    export = ["export", str(run), "--to", "videofolder", "--out", str(here / "data"), "--captions", "list", "--quiet"]
+    sound = [(here / "sound" / f"{at}.mp4").read_bytes() for at in range(3)]
+    for broken, code in (((0, 1, 2), 1), ((0,), 3), ((), 0)):
+        for at, data in enumerate(sound):
+            (here / "sound" / f"{at}.mp4").write_bytes(b"broken" if at in broken else data)
+        for words in (cut, export):
+            assert main(words) == code, (words, broken)
+            assert f"{len(broken)} failed" in capsys.readouterr().out
+    for at in (0, 1):
+        (here / "sound" / f"{at}.mp4").rename(here / f"{at}.mp4")
+    moved = ["relocate", str(run), "--root", f"{here / 'sound'}={here}"]
+    (here / "0.mp4").rename(here / "away.mp4")
+    assert main(moved) == 3
+    (here / "away.mp4").rename(here / "0.mp4")
+    assert main(moved) == 0
+
+
 def test_copies_of_what_failed_are_no_success(here: Path) -> None:
     shutil.copy(here / "sound" / "0.mp4", here / "sound" / "copy.mp4")
     assert curate(here, "sound") == 1

@@ -81,7 +81,7 @@ def test_what_is_not_there_or_is_another_stays_and_is_told(
     (new / "a.mp4").write_bytes((new / "b.mp4").read_bytes())
     (new / "deep" / "c.mp4").unlink()
     shutil.rmtree(tmp_path / "old")
-    assert main(["relocate", str(run), "--root", f"{tmp_path / 'old'}={new}"]) == 1
+    assert main(["relocate", str(run), "--root", f"{tmp_path / 'old'}={new}"]) == 3
     told = capsys.readouterr().out
     assert "1 video has moved, 0 stay" in told
     assert f"1 were not found and are left as they were: {tmp_path}/old/deep/c.mp4" in told

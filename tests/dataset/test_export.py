@@ -68,7 +68,7 @@ def test_totals_add_up_where_clips_are_left_out_and_fail(tmp_path: Path) -> None
     assert plan.kept == 5 == result.written + result.already + len(result.failed) + sum(plan.left_out.values())
     assert (result.written, len(result.failed), dict(plan.left_out)) == (2, 1, {"no caption": 2})
     assert [s.text for s in task.samples()] == ["First.", "Third."]
-    assert result.incomplete
+    assert (result.incomplete, result.partial) == (False, True)
     assert str(rows[3]) in str(result)
     with (tmp_path / "out" / ".export" / "left_out.csv").open() as file:
         assert [Path(row["uri"]).name for row in csv.DictReader(file)] == ["1.mp4", "4.mp4"]

@@ -46,7 +46,7 @@ def test_all_are_made_ahead_those_lent_first_at_the_front(db: Database, source: 
     run = Run(tmp_path / "run")
     made = proxies.render_ahead(run, db, Limits(), quiet=True)
     assert (made.made, list(made.failed)) == (6, ["bad"])
-    assert made.incomplete
+    assert (made.incomplete, made.partial) == (False, True)
     assert all(proxies.ready(run, each) for each in rows)
     assert proxies.ready(run, bad) is None
     assert proxies.ready(run, rows[0] | {"digest": "another"}) is None, "other content is another file"

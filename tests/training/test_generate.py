@@ -405,6 +405,8 @@ def test_a_program_that_fails_at_one_video_keeps_the_others(mode: str, tmp_path:
     assert ("three" if mode == "batch-stops" else "two") in name
     assert {"one": "no twos", "batch": "left 0 files", "batch-stops": "no threes"}[mode] in why
     assert done.notes == ["2 videos have frames 6, where mine is meant for 49"]
+    words = ["--model", str(file), "--prompts", str(tmp_path / "suite.txt"), "--out", str(tmp_path / "again")]
+    assert main(["generate", *words, "--set", f"folder={tmp_path}", "--quiet", "--trust", str(file)]) == 3
 
 
 HANGS = """

@@ -42,8 +42,14 @@ class Children:
 
     @property
     def incomplete(self) -> bool:
-        """Whether files are missing that were asked for; the command then exits with 1."""
-        return bool(self.failed) or self.funnel.incomplete
+        """Whether there are no files of those that were asked for, or every child failed; the command then exits with
+        1."""
+        return self.funnel.incomplete or (bool(self.failed) and not self.funnel.clips)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some files could not be made; the command then exits with 3."""
+        return bool(self.failed)
 
     def __str__(self) -> str:
         kept = self.funnel.counts.get("kept", 0)

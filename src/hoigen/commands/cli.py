@@ -25,6 +25,9 @@ NO_ROOM = frozenset(
 """What a disk or its owner refuses, and a name that no file can have; nothing that a traceback would explain."""
 
 
+SOME_FAILED = 3
+"""What a command exits with when it made some of the files that were asked for, and others failed."""
+
 PLAIN = {"█": "#", "…": "...", "≥": ">=", "≤": "<=", "→": "->", "−": "-", "–": "-", "×": "x", "·": "."}
 """How signs of hoigen's own are written where a terminal has none of them."""
 
@@ -41,9 +44,9 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb; its exit status.
 
-    0: done, also when some clips failed. 1: it cannot work as it is set up, every clip (video, caption) failed, or
-    files of hoigen cut are missing. 2: bad input, nothing was done. 75: this part is done and others of the run are
-    not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
+    0: done; clips of a run that failed are rows of it. 1: it cannot work as it is set up, or all failed. 2: bad input,
+    nothing was done. 3: some of the files that were asked for could not be made, the others are there (`partial` of the
+    result). 75: this part is done and others of the run are not (EX_TEMPFAIL of sysexits.h). 130: stopped by Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     codecs.register_error("hoigen", _in_ascii)
@@ -158,7 +161,9 @@ def _main(arguments: list[str]) -> int:
     result = verb_function(name)(**options)
     if result is not None:
         print(plain(str(result)))
-    return 1 if getattr(result, "incomplete", False) else 0
+    if getattr(result, "incomplete", False):
+        return 1
+    return SOME_FAILED if getattr(result, "partial", False) else 0
 
 
 TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert", "export": "to"}

@@ -63,8 +63,13 @@ class CutResult:
 
     @property
     def incomplete(self) -> bool:
-        """Whether files are missing that were asked for; the command then exits with 1."""
-        return bool(self.failed or self.nothing)
+        """Whether there are no files of those that were asked for; the command then exits with 1."""
+        return bool(self.nothing) or (bool(self.failed) and not self.cut + self.already)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some files could not be made; the command then exits with 3."""
+        return bool(self.failed)
 
     def __str__(self) -> str:
         from hoigen.rules.removals import told

@@ -34,6 +34,11 @@ class Generated:
         """Whether videos were asked for and none is there; the command then exits with 1."""
         return not self.dry_run and bool(self.asked) and not self.already + self.made
 
+    @property
+    def partial(self) -> bool:
+        """Whether some videos failed; the command then exits with 3."""
+        return bool(self.failed)
+
     def __str__(self) -> str:
         if self.dry_run:
             left = self.asked - self.already

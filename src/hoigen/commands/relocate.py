@@ -41,7 +41,12 @@ class Relocated:
 
     @property
     def incomplete(self) -> bool:
-        """Whether some videos were not found; the command then exits with 1."""
+        """Whether no video was found; the command then exits with 1."""
+        return self.partial and not self.moved + self.there
+
+    @property
+    def partial(self) -> bool:
+        """Whether some videos were not found; the command then exits with 3."""
         return bool(self.missing or self.other)
 
     def __str__(self) -> str:

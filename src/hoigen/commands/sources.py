@@ -71,6 +71,11 @@ class Handled:
         """Whether nothing was found or fetched; the command then exits with 1."""
         return any(each is not None and each.incomplete for each in (self.fetched, self.mapped))
 
+    @property
+    def partial(self) -> bool:
+        """Whether some files did not come; the command then exits with 3."""
+        return self.fetched is not None and self.fetched.partial
+
     def __str__(self) -> str:
         return "\n".join(str(each) for each in (self.fetched, self.mapped) if each is not None)
 

@@ -56,7 +56,12 @@ class Previewed:
 
     @property
     def incomplete(self) -> bool:
-        """Whether files are missing that were asked for; the command then exits with 1."""
+        """Whether there are no files of those that were asked for; the command then exits with 1."""
+        return bool(self.failed) and not self.made + self.already
+
+    @property
+    def partial(self) -> bool:
+        """Whether some files could not be made; the command then exits with 3."""
         return bool(self.failed)
 
     def __str__(self) -> str:

@@ -85,6 +85,11 @@ class Fetched:
         """Whether nothing is there; the command then exits with 1."""
         return not self.there + self.fetched
 
+    @property
+    def partial(self) -> bool:
+        """Whether some files did not come; the command then exits with 3."""
+        return bool(self.failed)
+
     def __str__(self) -> str:
         missing = self.names - self.there - self.fetched
         lines = [f"{self.names} files in the list, {self.there} were there, {self.fetched} fetched, {missing} missing"]
