@@ -107,6 +107,39 @@ def test_some_files_of_those_that_were_asked_for(here: Path, capsys: pytest.Capt
     assert main(moved) == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "curate lite --videos empty --run out/run",
+        "curate lite --videos list.csv --run out/run",
+        "demo empty --run out/run",
+        "evaluate --videos empty --prompts suite.txt --run out/run",
+        "categories out/run --captions gone.jsonl",
+        "categories out/run --captions suite.txt",
+        "sources behave --index list.csv --fetch out/run",
+        "generate --model pika-2 --prompts suite.txt --out out/run --manifest gone.csv",
+        "map list.csv --videos empty --out out/list.jsonl",
+    ],
+)
+def test_what_is_refused_leaves_no_empty_folder(
+    words: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(here)
+    (here / "empty").mkdir()
+    (here / "suite.txt").write_text("A person holds a cup.\n")
+    (here / "list.csv").write_text("nothing\nx\n")
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err
+    assert not (here / "out").exists()
+
+
+def test_what_was_there_before_a_refusal_stays(here: Path) -> None:
+    (here / "empty").mkdir()
+    (here / "out").mkdir()
+    assert main(["curate", "lite", "--videos", str(here / "empty"), "--run", str(here / "out" / "run")]) == 2
+    assert list((here / "out").iterdir()) == []
+
+
 def test_copies_of_what_failed_are_no_success(here: Path) -> None:
     shutil.copy(here / "sound" / "0.mp4", here / "sound" / "copy.mp4")
     assert curate(here, "sound") == 1

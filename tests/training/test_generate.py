@@ -188,7 +188,7 @@ def test_lora_weights_of_another_architecture(models: Path, suite: Path, tmp_pat
         make(models / "cog", suite, tmp_path / "out", lora=tmp_path)
     with pytest.raises(UsageError, match="no such file"):
         make(models / "cog", suite, tmp_path / "out", lora=tmp_path / "nothing")
-    assert not list(tmp_path.glob("out/*/*.mp4"))
+    assert not (tmp_path / "out").exists(), "nor an empty folder"
 
 
 @pytest.mark.parametrize(

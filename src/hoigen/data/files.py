@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
@@ -174,16 +174,23 @@ class Folder:
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[IO[str]]:
-        """Holds the file `name` for this process until the block ends.
+        """Holds the file `name` for this process until the block ends. A folder that was made for it and in which
+        nothing was written goes again where the block ends with an error.
 
         Raises Locked at once when another process holds it, and SetupError in a store, which has no locks.
         """
         if not self.is_local:
             raise SetupError(f"{self.uri}: an object store cannot be locked; run one process there, on a disk several")
+        path = Path(self.path(name))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(nothing_left(path.parent, (name,)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield stack.enter_context(self._held(path))
+
+    @contextlib.contextmanager
+    def _held(self, path: Path) -> Iterator[IO[str]]:
         import fcntl
 
-        path = Path(self.path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:  # a link is not followed, a pipe not waited for, and what is there stays as it is
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -196,6 +203,28 @@ class Folder:
             except BlockingIOError:
                 raise Locked(f"{path.parent} is in use by another hoigen process") from None
             yield file
+
+
+@contextlib.contextmanager
+def nothing_left(folder: Path, own: Collection[str] = ()) -> Iterator[None]:
+    """Takes a folder away again that the block has made, with those above it that were not there, where it ends with an
+    error and has written nothing but `own`.
+
+    Args:
+        folder: that is made.
+        own: names of files in it that say nothing by themselves, as locks.
+    """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it was not made, or another process has come meanwhile
+            if made and set(os.listdir(folder)) <= set(own):
+                for name in own:
+                    (folder / name).unlink(missing_ok=True)
+                for each in made:
+                    each.rmdir()
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

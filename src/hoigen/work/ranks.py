@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import HoigenError, Locked, RanksOpen, UsageError
+from hoigen.core.errors import Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,28 +150,20 @@ def held(run: Run, rank: Rank) -> Iterator[None]:
     of two divisions (1 of 2 and 1 of 5).
 
     Raises UsageError where `run` is held by another process, or cannot be a folder."""
-    from hoigen.data.files import Folder
+    from hoigen.data.files import Folder, nothing_left
 
-    try:
-        fresh = not run.path.exists()
-        run.check_folder()
-        run.check_links()
-        run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
     lock = f".lock-{rank.number}"
     with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(nothing_left(run.path, (lock, DIVISION)))
+            run.check_folder()
+            run.check_links()
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"run: {run.path} cannot be made a folder: {error.strerror}") from None
         try:
             stack.enter_context(Folder(str(run.path)).lock(lock))
         except Locked:
             raise UsageError(f"{run.path} is in use by another hoigen process") from None
         stack.enter_context(one_division(run.path, rank))
-        try:
-            yield
-        except HoigenError:
-            left = {lock, DIVISION}
-            if fresh and {entry.name for entry in run.path.iterdir()} <= left:
-                for name in left:  # what ends before anything is written leaves nothing behind
-                    (run.path / name).unlink(missing_ok=True)
-                run.path.rmdir()
-            raise
+        yield

@@ -153,7 +153,6 @@ def fetch(
 
     Raises Locked when another process fetches into that folder, UsageError when no row can be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     here = Folder(str(folder))
     missing_out = folder / "fetch.missing.csv"
     with here.lock(".fetching"), here.writing(missing_out.name) as bad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from hoigen.core.words import plural
 from hoigen.data.columns import schema_of
+from hoigen.data.files import nothing_left
 from hoigen.interactions.categories.people import VIEWS
 from hoigen.interactions.categories.rows import Category
 
@@ -45,18 +47,18 @@ def write(path: Path, rows: Iterable[Category], tally: Tally) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     schema = schema_of(COLUMNS)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(nothing_left(path.parent))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stack.callback(part.unlink, missing_ok=True)
         with pq.ParquetWriter(part, schema) as writer:
             stream = iter(rows)
             while batch := [asdict(row) for row in itertools.islice(stream, BATCH)]:
                 writer.write_table(pa.Table.from_pylist(batch, schema=schema))
             writer.add_key_value_metadata({"captions": str(tally.captions)})
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
