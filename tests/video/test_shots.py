@@ -50,6 +50,18 @@ def test_black_stretches(before: int, length: int, after: int, found: list[float
     assert found_in(render(tmp_path / "a.mp4", frames, fps=FPS)) == pytest.approx(found, abs=0.001)
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_few_black_frames_within_a_shot_are_no_boundary(count: int, tmp_path: Path) -> None:
+    frames = scene(21, 80)
+    frames[40 : 40 + count] = black(count)
+    path = render(tmp_path / "a.mp4", frames, fps=FPS)
+    assert found_in(path) == []
+    faded = [(frame * min(1.0, abs(at - 40) / 10)).astype(np.uint8) for at, frame in enumerate(scene(21, 80))]
+    found = found_in(render(tmp_path / "b.mp4", faded, fps=FPS))
+    assert found == pytest.approx([1.6], abs=0.081), "a fade out and in again is one"
+    assert found[0] * FPS == pytest.approx(round(found[0] * FPS), abs=1e-3), "at a frame"
+
+
 def test_a_dark_scene_begins_and_ends_where_it_is_cut(tmp_path: Path) -> None:
     frames = scene(23) + scene(24, 60, low=0, high=8) + scene(25)
     assert found_in(render(tmp_path / "a.mp4", frames, fps=FPS)) == pytest.approx([2.0, 4.4], abs=0.001)

@@ -28,10 +28,11 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Blank:
-    """A black or white stretch under way. before: the picture before it; hard: it began with a cut; given: its boundary
-    was."""
+    """A black or white stretch under way. times: of its frames, as long as it is short; before: the picture before it;
+    hard: it began with a cut; given: its boundary was."""
 
     start: Seconds
+    times: list[Seconds]
     before: np.ndarray | None
     white: bool
     hard: bool
@@ -56,7 +57,8 @@ class Adaptive:
 
     A black stretch (luma and spread below `black`), or a white one (luma above `white`), shorter than `between` seconds
     is one boundary, at its hard side or in its middle; a longer one is a shot of its own. A white one is none where the
-    pictures on both sides are the same: that was a flash. A dissolve is a stretch of `dissolve` seconds whose ends show
+    pictures on both sides are the same: that was a flash; nor is a black one of no more than `flash` seconds between two
+    bright pictures that are the same: frames were lost there. A dissolve is a stretch of `dissolve` seconds whose ends show
     different things (correlation below `akin`) and lie `apart` spreads from each other, whose middle is their mean (but
     for `blend` of that distance), and is flatter than they are (`dip`), since two pictures laid over each other even
     out; a pan is not.
@@ -107,6 +109,8 @@ STILL = 0.05
 """What lies around an inner picture changes by less than this share of the change within, where that is cut."""
 MOVES = 0.5
 """A picture inside a still frame changes by more than this from frame to frame, 0..255."""
+BRIGHT = 3.0
+"""So many times as bright as black is a picture that is not fading."""
 AGAIN = 0.5
 """A picture that is an old one again correlates with it by more than this, whatever the light."""
 
@@ -223,7 +227,8 @@ class _Pass:
         if blank is None:
             self.past.clear()
             before = self.window[middle - 1].image if middle else None
-            self.blank = blank = _Blank(seen.at, before, self._is_white(seen), self._is_cut(middle), not self.begun)
+            hard = self._is_cut(middle)
+            self.blank = blank = _Blank(seen.at, [seen.at], before, self._is_white(seen), hard, not self.begun)
             if blank.hard and not blank.white:
                 yield from self._give(seen.at)
                 blank.given = True
@@ -231,19 +236,28 @@ class _Pass:
         long = seen.at - blank.start > self.settings.between
         if self._is_black(seen) or self._is_white(seen):
             blank.white = blank.white and self._is_white(seen)
+            if not long:
+                blank.times.append(seen.at)
             if long and not blank.given:
                 yield from self._give(blank.start)
                 blank.given = True
             return
-        flash = blank.white and blank.before is not None and _alike(blank.before, seen.image) > AGAIN
         if long or not self.begun:
             yield from self._give(seen.at)
-        elif not blank.given and not flash:
+        elif not blank.given and not self._is_flash(blank, seen):
             soft = not blank.hard and not self._is_cut(middle)
-            yield from self._give((blank.start + seen.at) / 2 if soft else blank.start if blank.hard else seen.at)
+            halfway = blank.times[len(blank.times) // 2]
+            yield from self._give(halfway if soft else blank.start if blank.hard else seen.at)
         self.last_cut = seen.at  # the rest of the fade-in is no further boundary
         self.blank = None
         self.begun = True
+
+    def _is_flash(self, blank: _Blank, seen: _Seen) -> bool:
+        """Whether the picture behind a blank stretch is the one before it: a flash, or a few frames that are black."""
+        if blank.before is None or _alike(blank.before, seen.image) <= AGAIN:
+            return False
+        bright = min(float(blank.before.mean()), seen.luma) > BRIGHT * self.settings.black  # no fade out and in again
+        return blank.white or (bright and seen.at - blank.start <= self.settings.flash)
 
     def _dissolved(self) -> Seconds | None:
         """The middle of the stretch when it is a blend of its two ends."""
