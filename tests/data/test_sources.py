@@ -10,6 +10,7 @@ import lzma
 import os
 import re
 import tracemalloc
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -773,3 +774,24 @@ def test_a_link_that_leads_round_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "round.mp4").symlink_to(tmp_path / "round.mp4")
     (tmp_path / "other.mp4").write_bytes(b"x")
     assert [Path(source.uri).name for source in read_sources(tmp_path)] == ["other.mp4", "round.mp4"]
+
+
+def test_durations_and_times_of_day_are_seconds(tmp_path: Path) -> None:
+    columns = {"uri": ["a"], "start": [timedelta(seconds=0.5)], "end": [time(0, 1, 2, 250000)]}
+    pq.write_table(pa.table(columns), tmp_path / "l.parquet")
+    assert [(s.start, s.end) for s in read_sources(tmp_path / "l.parquet")] == [(0.5, 62.25)]
+
+
+def test_several_texts_are_no_caption(tmp_path: Path) -> None:
+    found = rows(tmp_path / "l.jsonl", '{"uri": "a", "caption": ["a cup"]}\n{"uri": "b", "text": [null]}\n')
+    assert [s.caption for s in found] == ["a cup", None]
+    with pytest.raises(UsageError, match=r"line 1: caption is one text; it came as \['a', 'b'\]"):
+        rows(tmp_path / "m.jsonl", '{"uri": "a", "caption": ["a", "b"]}\n')
+
+
+def test_columns_that_may_be_meant_as_times_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    path = tmp_path / "l.csv"
+    path.write_text("uri,start_frame,end_ms,Start_timestamp,end,starts_well\na,1,2,0:01,3,4\nb,1,2,0:01,3,4\n")
+    assert [(s.start, s.end) for s in read_sources(path, say=said.append)] == [(1.0, 3.0)] * 2
+    assert said == [f"{path}: start_frame, end_ms: kept, and not read as times; seconds in `start` and `end` are"]

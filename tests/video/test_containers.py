@@ -177,6 +177,12 @@ def test_any_file_name(tmp_path: Path, name: str) -> None:
     assert len(seen(path, Sampling(frames=2))) == 2
 
 
+def test_a_name_in_other_code_points_is_told(tmp_path: Path) -> None:
+    render(tmp_path / "caf\u00e9.mp4", counting(2, SIZE))
+    with pytest.raises(VideoError, match="one of that name is there whose accents are written as NFC"):
+        video.probe(str(tmp_path / "cafe\u0301.mp4"))
+
+
 def test_file_uris_with_and_without_escapes(tmp_path: Path) -> None:
     path = render(tmp_path / "a.mp4", counting(10)).rename(tmp_path / "mit Übergröße.mp4")
     assert video.probe(path.as_uri()).frames == 10

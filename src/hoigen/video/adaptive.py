@@ -55,13 +55,13 @@ class Adaptive:
 
     Where the picture fills but a part of the frame (bars, a smaller picture inside), that part alone is looked at.
 
-    A black stretch (luma and spread below `black`), or a white one (luma above `white`), shorter than `between` seconds
-    is one boundary, at its hard side or in its middle; a longer one is a shot of its own. A white one is none where the
-    pictures on both sides are the same: that was a flash; nor is a black one of no more than `flash` seconds between two
-    bright pictures that are the same: frames were lost there. A dissolve is a stretch of `dissolve` seconds whose ends show
-    different things (correlation below `akin`) and lie `apart` spreads from each other, whose middle is their mean (but
-    for `blend` of that distance), and is flatter than they are (`dip`), since two pictures laid over each other even
-    out; a pan is not.
+    A black stretch (luma and spread below `black`), or a white one (luma above `white`), shorter than `between`
+    seconds is one boundary, at its hard side or in its middle; a longer one is a shot of its own. A white one is none
+    where the pictures on both sides are the same: that was a flash; nor is a black one of no more than `flash`
+    seconds between two bright pictures that are the same: frames were lost there. A dissolve is a stretch of
+    `dissolve` seconds whose ends show different things (correlation below `akin`) and lie `apart` spreads from each
+    other, whose middle is their mean (but for `blend` of that distance), and is flatter than they are (`dip`), since
+    two pictures laid over each other even out; a pan is not.
 
     Source: the ratio to neighbours is PySceneDetect's AdaptiveDetector; the blend test is the linear model of
     dissolves in Hanjalic, "Shot-boundary detection: unraveled and resolved?", 2002.

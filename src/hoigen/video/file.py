@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
@@ -80,6 +81,14 @@ def opened(uri: str) -> Iterator[tuple[Any, Any]]:
             raise VideoError(f"cannot be read as a video: {reason_of(error)}") from None
 
 
+def _written_otherwise(path: str) -> str:
+    """What an error adds where only the code points of accents differ: macOS writes names in others than most lists."""
+    for form in ("NFC", "NFD"):
+        if "\0" not in path and os.path.lexists(unicodedata.normalize(form, path)):
+            return f"; one of that name is there whose accents are written as {form}, which is another name here"
+    return ""
+
+
 def _begins(uri: str, size: int) -> bytes:
     with raw_bytes(uri) as file:
         return file.read(size)
@@ -120,7 +129,7 @@ def local_path(uri: str) -> str:
     """
     path = uris.path_of(uri)
     if "\0" in path or not os.path.lexists(path):
-        raise VideoError(NOT_THERE)
+        raise VideoError(NOT_THERE + _written_otherwise(path))
     if os.path.isdir(path):
         raise VideoError("is a directory, not a video")
     if not os.path.exists(path):

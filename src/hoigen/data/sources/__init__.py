@@ -46,7 +46,7 @@ def read_sources(
     Args:
         videos: one of these, or a list of them. A video in a list that is not there is a failed row later.
         stdin: where `-` reads from; the process's own when not given.
-        say: called with how many files of a folder stay out.
+        say: called with how many files of a folder stay out, and what else somebody may have meant otherwise.
         bad_rows: rows of a manifest that cannot be read end the reading at the end of that manifest, all of them named
             (`stop`), or are Sources of their own that fail with the reason, in their place among the others (`fail`).
 
@@ -69,7 +69,7 @@ def _read(text: str, stdin: TextIO | None, say: Say, bad_rows: BadRows) -> Itera
     if (wrong := uris.fault(text)) is not None:
         raise UsageError(f"videos: {shown(uris.masked(text))}: {wrong}")
     if manifests.kind_of(text) and not folders.is_glob(text) and not Path(text).is_dir():
-        return manifests.read(text, bad_rows)
+        return manifests.read(text, bad_rows, say=say)
     return folders.read(text, say)
 
 

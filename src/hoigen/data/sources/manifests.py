@@ -25,8 +25,8 @@ from typing import IO, Any
 from hoigen.core import uris
 from hoigen.core.errors import UsageError, shown
 from hoigen.data.rows import not_text
-from hoigen.data.sources.rows import ALIASES, PANDA, Downloads, Row, sources_of
-from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES, UNREADABLE, BadRows, Source, unreadable
+from hoigen.data.sources.rows import ALIASES, FIELDS, PANDA, Downloads, Row, sources_of
+from hoigen.data.sources.source import MANIFEST_SUFFIXES, PACKED_SUFFIXES, UNREADABLE, BadRows, Say, Source, unreadable
 
 At = tuple[str, Row | UsageError]
 """Where a row stands in its list (`line 3`), and the row; or why it cannot be read."""
@@ -35,6 +35,12 @@ NAMED = 50
 CHUNK = 1 << 16
 """Characters of a JSON list that are read at a time."""
 SPACE = re.compile(r"\s*")
+OTHER_TIMES = re.compile(
+    r"(?:clip|video|shot|scene|segment)?[ _-]?(?:start|end|begin|stop|from|to|t0|t1)"
+    r"(?:[ _-]?(?:frames?|ms|msec|time|sec|s|seconds|stamp|timestamp|idx|index|milliseconds))*",
+    re.IGNORECASE,
+)
+"""Columns that may be meant to say where a clip begins or ends."""
 MOST_TIMES, LEAST_UNPACKED = 100, 64 << 20
 """A packed list may come to so many times its own bytes, and to so many bytes in any case. Of this project's own: zeros
 come to a thousand times theirs and more."""
@@ -58,13 +64,16 @@ def kind_of(path: str) -> str:
     return suffix if suffix in MANIFEST_SUFFIXES else ""
 
 
-def read(path: str, bad_rows: BadRows = "stop", names: Mapping[str, str] | None = None) -> Iterator[Source]:
+def read(
+    path: str, bad_rows: BadRows = "stop", names: Mapping[str, str] | None = None, say: Say | None = None
+) -> Iterator[Source]:
     """Rows of a manifest. Paths in it are relative to its own folder.
 
     Args:
         path: path or address of the list; its suffix says what it is.
         bad_rows: as of `read_sources`.
         names: a column of the list -> what it is read as (`clip_path` -> `uri`), where the list has other names.
+        say: called with columns that look like times and are not read as such.
 
     Raises UsageError with the lines or rows and the keys; a list that is not there, at once.
     """
@@ -82,10 +91,10 @@ def read(path: str, bad_rows: BadRows = "stop", names: Mapping[str, str] | None 
             (at, row if isinstance(row, UsageError) else {names.get(key, key): value for key, value in row.items()})
             for at, row in rows
         )
-    return _sources(rows, path, bad_rows)
+    return _sources(rows, path, bad_rows, say)
 
 
-def _sources(rows: Iterator[At], path: str, bad_rows: BadRows) -> Iterator[Source]:
+def _sources(rows: Iterator[At], path: str, bad_rows: BadRows, say: Say | None) -> Iterator[Source]:
     """The Sources of a list's rows. Rows that cannot be read: see `read_sources`."""
     remote = "://" in path
     folder = path.rpartition("/")[0] if remote else str(Path(path).expanduser().absolute().parent)
@@ -107,6 +116,10 @@ def _sources(rows: Iterator[At], path: str, bad_rows: BadRows) -> Iterator[Sourc
         try:
             if isinstance(row, UsageError):
                 raise row
+            if say is not None:
+                if other := [name for name in row if OTHER_TIMES.fullmatch(name) and name.lower() not in FIELDS]:
+                    say(f"{path}: {', '.join(other)}: kept, and not read as times; seconds in `start` and `end` are")
+                say = None
             yield from list(sources_of(row, f"{path}, {at}", located, downloads))
         except UsageError as error:
             if bad_rows == "fail":

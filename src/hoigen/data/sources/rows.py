@@ -12,6 +12,7 @@ releases desirable_filtering and shot_boundary_detection; hpcaitech/Open-Sora 1.
 from __future__ import annotations
 
 import ast
+import datetime
 import functools
 import math
 import os
@@ -34,8 +35,8 @@ NOTHING = ("nan", "NaN", "null")
 """Words of pandas and JSON for nothing, in a list that Python has written."""
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "uri": ("uri", "path", "file", "video", "video_path", "file_name", "video_file_name", "url"),
-    "start": ("start", "start_time"),
-    "end": ("end", "end_time"),
+    "start": ("start", "start_time", "start_sec", "start_timestamp"),
+    "end": ("end", "end_time", "end_sec", "end_timestamp"),
     "caption": ("caption", "text", "prompt"),
     "source": ("source",),
     "licence": ("licence", "license"),
@@ -127,10 +128,18 @@ def _one(fields: Fields, meta: dict[str, Any], place: str, located: Located) -> 
     uri = located(text.strip())
     if (wrong := uris.fault(uri)) is not None:
         raise UsageError(f"{place}: {column}: {shown(uris.masked(uri))}: {wrong}")
-    caption, source, licence = (
-        str(fields[name][1]) if name in fields else None for name in ("caption", "source", "licence")
-    )
+    caption, source, licence = (_text(fields, name, place) for name in ("caption", "source", "licence"))
     return Source(uri, start, end, caption, source, licence, meta)
+
+
+def _text(fields: Fields, name: str, place: str) -> str | None:
+    """A text of a row; of a list of one text that one."""
+    column, value = fields.get(name, ("", None))
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = None if no_text(value[0]) else value[0]
+    if isinstance(value, list | tuple | Mapping):
+        raise UsageError(f"{place}: {column} is one text; it came as {shown(value)}")
+    return None if value is None else str(value)
 
 
 def _seconds(cell: tuple[str, Any], place: str) -> float:
@@ -145,8 +154,12 @@ def time_of(value: Any) -> float | None:
     """Seconds; None of what is no time: below 0, not finite, true or false, other text.
 
     Args:
-        value: a number, a number as text, or H:MM:SS.mmm.
+        value: a number, a number as text, H:MM:SS.mmm, or a duration or time of day as Parquet has them.
     """
+    if isinstance(value, datetime.time):
+        value = datetime.datetime.combine(datetime.date.min, value) - datetime.datetime.min
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
     if isinstance(value, str):
         text = value.strip()
         if clock := CLOCK.fullmatch(text):
