@@ -42,7 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "suite.json").write_text(json.dumps({"suite": "two", "version": 1, "rule": {}, "prompts": PROMPTS}))
     (folder / "measure.yaml").write_text("measures: [metadata, motion]\n")
     tune = {"steps": 2, "rank": 4, "device": "cpu", "checkpointing": False}
-    small = {"frames": 9, "fps": 8, "height": 32, "width": 32, "steps": 2, "guidance": 2.0}
+    small = {"frames": 8, "fps": 8, "height": 32, "width": 32, "steps": 2, "guidance": 2.0}
     settings: dict[str, Any] = {
         "model": str(folder / "model"),
         "prompts": str(folder / "suite.json"),
@@ -80,6 +80,11 @@ def test_whole_and_again(made: Path) -> None:
     assert "in distribution" in done.tables
     assert "out of distribution" in done.tables
     assert "CogVideoX-2B, fine-tuned (paper, table 4)" in done.tables
+    notes = [
+        f"{name}: 2 videos have frames 9, where {name} is meant for 8" for name in ("before", "kept", "other_words")
+    ]
+    assert list(done.notes) == notes, "Wan makes 4 n + 1 frames"
+    assert "\n".join(notes) in str(done)
     page = (out / "side_by_side.html").read_text()
     assert page.count("<video") == 6
     for name in ("before", "kept", "other_words"):
@@ -89,7 +94,16 @@ def test_whole_and_again(made: Path) -> None:
     again = experiment(made / "table4.yaml", out=out, plan=True, quiet=True)
     assert isinstance(again, Planned)
     assert [step.name for step in again.steps if step.todo] == ["videos of kept", "measure", "compare"]
-    experiment(made / "table4.yaml", out=out, draws=100, quiet=True)
+    more = {"id": "cut_bread", "prompt_short": "A person cuts bread.", "verb": "cut", "object": "bread"}
+    (made / "later.json").write_text(
+        json.dumps({"suite": "two", "version": 1, "rule": {}, "prompts": [*PROMPTS, more]})
+    )
+    other = experiment(made / "table4.yaml", out=out, plan=True, set=[f"prompts={made / 'later.json'}"], quiet=True)
+    assert isinstance(other, Planned)
+    assert other.steps[0].todo == "to do", "what was counted is of another suite"
+    done = experiment(made / "table4.yaml", out=out, draws=100, quiet=True)
+    assert isinstance(done, Experimented)
+    assert list(done.notes) == notes, "of videos that were there before, too"
     after = {path: path.stat().st_mtime_ns for path in times}
     assert [path.name for path in times if after[path] != times[path]] == ["hold_cup-0.mp4"]
 

@@ -446,3 +446,13 @@ def test_wandb_writes_into_the_folder_of_the_training(
     monkeypatch.setenv("WANDB_MODE", "offline")
     tune(models / "cogvideox-2b", data, tmp_path / "out", "steps=2", "log=wandb")
     assert list((tmp_path / "out" / "log").rglob("*.wandb"))
+
+
+@pytest.mark.parametrize(("count", "first", "last"), [(1, 1.0, 1.0), (2, 1.0, 2.0), (5, 1.5, 4.5), (99, 25.0, 75.0)])
+def test_the_losses_of_beginning_and_end_share_no_step(count: int, first: float, last: float, tmp_path: Path) -> None:
+    from hoigen.commands.finetune import Finetuned, _with_losses
+
+    rows = "".join(f"{at},{at}\n" for at in range(1, count + 1))  # the loss of step n is n
+    (tmp_path / "loss.csv").write_text(f"step,loss\n{rows}")
+    found = _with_losses(Finetuned(tmp_path, count, 1, ""))
+    assert (found.first, found.last) == (first, last)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hoigen.training.experiment import Arm, Experiment
 
 SUITE, VIDEOS, RUN = "suite.json", "generated", "evaluation"
+COUNTS = "categories/categories.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Experimented:
-    """What came of it."""
+    """What came of it. notes: what to know of videos that are not as long, fast and large as they are meant to be."""
 
     out: Path
     tables: str
+    notes: Sequence[str] = ()
 
     def __str__(self) -> str:
         places = f"{self.out / 'tables.html'}, {self.out / 'tables.csv'}, {self.out / 'side_by_side.html'}"
-        return f"{self.tables}\n\n{places}"
+        return "\n".join([self.tables, "", *self.notes, places])
 
 
 def experiment(
@@ -95,12 +97,12 @@ def experiment(
         say("counting the interactions of the training captions")
         suite = _counted(asked, out)
         say(f"videos of {asked.base}")
-        _videos(asked, suite, out, None, quiet)
+        notes = _videos(asked, suite, out, None, quiet)
         for arm in asked.arms:
             say(f"training {arm.name}")
             _train(asked, arm, out, quiet=quiet, plan=False)
             say(f"videos of {arm.name}")
-            _videos(asked, suite, out, arm, quiet)
+            notes += _videos(asked, suite, out, arm, quiet)
         say("measuring")
         evaluate(
             videos=[out / VIDEOS],
@@ -124,14 +126,15 @@ def experiment(
         for form in ("html", "csv"):
             compare([out / RUN], **how, format=form, out=out / f"tables.{form}")
         write_text(out / "side_by_side.html", _side_by_side(asked, out))
-    return Experimented(out, str(tables))
+    return Experimented(out, str(tables), notes)
 
 
 def _plan(asked: Experiment, out: Path) -> list[_Step]:
     """Checks every step; nothing is written."""
     steps = []
-    there = out / SUITE
-    steps.append(_Step("count captions", "" if there.exists() else "to do"))
+    found = _counts_of(asked, out) / COUNTS
+    counted = found.exists() and (out / SUITE).exists() and (out / SUITE).read_text("utf-8") == _seen(asked, found)
+    steps.append(_Step("count captions", "" if counted else "to do"))
     steps.append(_videos_left(asked, out, None))
     for arm in asked.arms:
         trained = _train(asked, arm, out, quiet=True, plan=True)
@@ -198,7 +201,8 @@ def _videos_left(asked: Experiment, out: Path, arm: Arm | None) -> _Step:
     return _Step(name, todo, len(planned.todo) * seconds / 3600, planned.bytes)
 
 
-def _videos(asked: Experiment, suite: Path, out: Path, arm: Arm | None, quiet: bool) -> None:
+def _videos(asked: Experiment, suite: Path, out: Path, arm: Arm | None, quiet: bool) -> list[str]:
+    """Makes the videos that are missing; what to know of all of them."""
     from hoigen.core.errors import SetupError
     from hoigen.training import generating
 
@@ -208,6 +212,31 @@ def _videos(asked: Experiment, suite: Path, out: Path, arm: Arm | None, quiet: b
     if outcome.failed:
         name, why = next(iter(outcome.failed.items()))
         raise SetupError(f"{plural(len(outcome.failed), 'video')} of {planned.name} failed; {name}: {why}")
+    return [f"{planned.name}: {note}" for note in outcome.notes]
+
+
+def _counts_of(asked: Experiment, out: Path) -> Path:
+    """The folder for what the first arm's captions tell of; other captions have another."""
+    from hoigen.dataset.formats.videofolder import METADATA
+
+    listed = Path(asked.arms[0].data) / METADATA
+    if not listed.is_file():
+        raise UsageError(f"arm {asked.arms[0].name!r}: {listed}: no such file")
+    return out / "captions" / hashlib.sha256(listed.read_bytes()).hexdigest()[:16]
+
+
+def _seen(asked: Experiment, counts: Path) -> str:
+    """The suite as a file, each prompt with how many training captions tell of it.
+
+    Args:
+        asked: the experiment.
+        counts: the table of the captions' categories.
+    """
+    from hoigen.interactions.prompts import export
+    from hoigen.interactions.prompts.seen import with_seen
+    from hoigen.interactions.prompts.suite import read_suite
+
+    return export.text_of(with_seen(read_suite(Path(asked.prompts)), counts), "json", long=False)
 
 
 def _counted(asked: Experiment, out: Path) -> Path:
@@ -215,19 +244,12 @@ def _counted(asked: Experiment, out: Path) -> Path:
     from hoigen.commands.categories import categories
     from hoigen.data.files import write_text
     from hoigen.dataset.formats.videofolder import METADATA
-    from hoigen.interactions.prompts import export
-    from hoigen.interactions.prompts.seen import with_seen
-    from hoigen.interactions.prompts.suite import read_suite
 
-    file = out / SUITE
-    suite = read_suite(Path(asked.prompts))
-    listed = Path(asked.arms[0].data) / METADATA
-    counted = out / "captions" / hashlib.sha256(listed.read_bytes()).hexdigest()[:16]  # others are counted anew
-    found = counted / "categories" / "categories.parquet"
-    if not found.exists():
-        categories(counted, captions=listed)
-    write_text(file, export.text_of(with_seen(suite, found), "json", long=False))
-    return file
+    counts = _counts_of(asked, out)
+    if not (counts / COUNTS).exists():
+        categories(counts, captions=Path(asked.arms[0].data) / METADATA)
+    write_text(out / SUITE, _seen(asked, counts / COUNTS))
+    return out / SUITE
 
 
 def _side_by_side(asked: Experiment, out: Path) -> str:

@@ -23,7 +23,8 @@ from hoigen.work import program
 class Finetuned:
     """What was trained. left: steps that are to do; hours, disk: of them, disk in bytes.
 
-    first, last: mean loss of the first and the last steps, up to 50; None where none was done.
+    first, last: mean loss of the first and of the last steps, 50 or half of all, whichever is less; None where none was
+    done, and of a single step the same.
     """
 
     out: Path
@@ -198,7 +199,9 @@ def _by_processes(count: int) -> None:
 def _with_losses(result: Finetuned) -> Finetuned:
     import csv
 
+    from hoigen.training.finetune import loop
+
     with (result.out / "loss.csv").open(encoding="utf-8") as file:
         found = [float(row["loss"]) for row in csv.DictReader(file)]
-    some = min(50, len(found))
+    some = max(1, min(loop.WINDOW, len(found) // 2))  # no step speaks for both
     return dataclasses.replace(result, first=sum(found[:some]) / some, last=sum(found[-some:]) / some)

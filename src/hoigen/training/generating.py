@@ -191,7 +191,7 @@ def carry_out(planned: _Plan, request: Request, *, quiet: bool) -> Outcome:
         quiet: no progress bar.
     """
     if not planned.todo:
-        return Outcome()
+        return Outcome(notes=_notes(planned))
     generator = planned.generator
     count = _processes(generator)
     number, of = request.part
@@ -200,8 +200,13 @@ def carry_out(planned: _Plan, request: Request, *, quiet: bool) -> Outcome:
             outcome = _by_processes(planned, request, count, quiet=quiet)
         else:
             outcome = _here(planned, quiet=quiet)
-    outcome.notes += _told_sizes(planned.name, generator, Made(planned.folder).sizes(planned.todo))
+    outcome.notes += _notes(planned)
     return outcome
+
+
+def _notes(planned: _Plan) -> list[str]:
+    """What to know of the sizes of all videos of this part, those that were there before too."""
+    return _told_sizes(planned.name, planned.generator, Made(planned.folder).sizes(planned.mine))
 
 
 def _processes(generator: Generator) -> int:
