@@ -2,7 +2,7 @@
 
 python benchmarks/generated/collect.py FOLDER                   from raw.githubusercontent.com
 python benchmarks/generated/collect.py FOLDER --mirror MIRRORS  from git copies: MIRRORS/OWNER+NAME/repo (a git folder)
-python benchmarks/generated/collect.py FOLDER --list benchmarks/generated/clips_3.jsonl    or clips_4.jsonl
+python benchmarks/generated/collect.py FOLDER --list benchmarks/generated/clips_3.jsonl    or another list
 
 A clip that lies in FOLDER already is checked and not fetched again. Every clip is checked against its sha256; what is
 missing or differs is named, one a line, and the exit status is 1.

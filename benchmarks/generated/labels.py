@@ -2,7 +2,7 @@
 
 python benchmarks/generated/labels.py               labels_a.jsonl, labels_b.jsonl -> labels.jsonl
 python benchmarks/generated/labels.py --list FILE   of .../clips_3.jsonl: labels_3_a, labels_3_b -> labels_3.jsonl,
-                                                    and of .../clips_4.jsonl likewise
+                                                    and of .../clips_4.jsonl, clips_5.jsonl likewise
 
 The label files lie beside the list and have its name with labels for clips; each was made from the sheets alone. Where
 the two differ, a clip is `doubtful` and counts on no side; who is right is not decided afterwards. Prints agreement,

@@ -2,7 +2,7 @@
 
 python benchmarks/generated/sheets.py FOLDER SHEETS [--format jpg png] [--only ID ...] [--list FILE]
 
-FOLDER holds what collect.py brought of the same list (clips.jsonl without --list; clips_3.jsonl, clips_4.jsonl). The
+FOLDER holds what collect.py brought of the same list (clips.jsonl without --list; clips_3.jsonl and so on). The
 frames lie evenly over the clip, each at the middle of its twelfth; a recorded crop is cut out first.
 """
 
