@@ -72,7 +72,7 @@ def test_tasks_are_done_on_a_cluster_here() -> None:
     assert (book.failure("1").kind, book.failure("2").kind) == ("error", "crash")
 
 
-def test_a_node_that_is_killed_costs_its_leases(nodes: Any) -> None:
+def test_a_node_that_is_killed_costs_its_leases(nodes: Any, capsys: pytest.CaptureFixture[str]) -> None:
     first, _ = (nodes.add_node(num_cpus=2, num_gpus=1) for _ in range(2))
     book = Killing(10, lambda book: killed(first))
     at = Cluster(address=nodes.address, gpus=0.5)
@@ -82,7 +82,16 @@ def test_a_node_that_is_killed_costs_its_leases(nodes: Any) -> None:
     assert lost, "the node had leases"
     assert {failure.kind for failure in lost} == {"crash"}
     assert all("its machine was lost" in failure.reason for failure in lost)
+    assert f"were lost, with {len(lost)} task" in capsys.readouterr().err
     assert gone(list(set(book.parts())))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999"])
+def test_where_no_cluster_is_that_is_told_at_once(address: str) -> None:
+    """Ray alone tries for more than five minutes."""
+    ray.shutdown()
+    with pytest.raises(SetupError, match=rf"executor: ray: {address}: no cluster answers there"):
+        cluster.connect(Cluster(address=address), Limits(workers=1))
 
 
 def test_an_actor_that_is_killed_is_replaced(nodes: Any) -> None:

@@ -13,6 +13,7 @@ import os
 import pickle
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from typing import Any
 
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError
+from hoigen.core.words import plural
 from hoigen.work import local
 from hoigen.work.supervisor import Supervisor
 from hoigen.work.task import Cluster, Failure, Handler, Limits, Machine, Sink, Task, cores
@@ -37,6 +39,8 @@ LOSSES = 3
 """Machines that may be lost with a task before it is given up; after all but the last it travels alone."""
 PLACED: Seconds = 30.0
 """How long a node's workers may be waited for before it is said that they are."""
+ANSWER: Seconds = 10.0
+"""Until a cluster's address has to answer."""
 STOP: Seconds = 10.0
 """What a node may take to end its workers."""
 
@@ -155,10 +159,11 @@ class _Lease:
 
 @dataclass(slots=True, eq=False)
 class _Hand:
-    """The parent's handle on a node. room: tasks that it may have at once; leases: those that it has, by number; told:
-    whether it was said that it does not start."""
+    """The parent's handle on a node. address: where it is; room: tasks that it may have at once; leases: those that it
+    has, by number; told: whether it was said that it does not start."""
 
     name: str
+    address: str
     actor: Any
     room: int
     hearing: Any = None
@@ -195,6 +200,11 @@ def run(tasks: Iterable[Task], setup: Callable[[], Handler] | Machine, sink: Sin
             leasing.end()
 
 
+def _say(what: str) -> None:
+    """One line for whoever watches: the run goes on."""
+    print(f"hoigen: executor: ray: {what}", file=sys.stderr, flush=True)
+
+
 def connect(wanted: Cluster, limits: Limits) -> None:
     """Joins the cluster of that address, or starts one on this machine, which ends with this process.
 
@@ -210,6 +220,7 @@ def connect(wanted: Cluster, limits: Limits) -> None:
         raise SetupError("executor: ray needs extra [ray]: pip install 'hoigen[ray]'") from None
     if ray.is_initialized():
         return
+    _check_somebody_is_there(wanted.address)
     here = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM) if here else None
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
@@ -227,6 +238,17 @@ def connect(wanted: Cluster, limits: Limits) -> None:
     finally:
         if here:  # Ray's own handler would end this process without a word
             signal.signal(signal.SIGTERM, before)
+
+
+def _check_somebody_is_there(address: str) -> None:
+    """Raises SetupError where nobody listens at host:port, for which Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():  # auto, local, ray://...
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise SetupError(f"executor: ray: {address}: no cluster answers there: {error}") from None
 
 
 class _Leasing:
@@ -306,16 +328,14 @@ class _Leasing:
                 )
                 .remote([entry for entry in sys.path if isinstance(entry, str)], self.setup, limits)
             )
-            self.hands[name] = _Hand(name, actor, max(2, limits.together) * workers + AHEAD, actor.ready.remote())
-        for name, hand in self.hands.items():
+            room = max(2, limits.together) * workers + AHEAD
+            self.hands[name] = _Hand(name, node["NodeManagerAddress"], actor, room, actor.ready.remote())
+        for hand in self.hands.values():
             if not (hand.ready or hand.told) and time.monotonic() - hand.since > PLACED:
                 hand.told = True
-                address = next((node["NodeManagerAddress"] for node in alive if node["NodeID"] == name), name)
-                print(
-                    f"hoigen: executor: ray: the workers on {address} have not started for {PLACED:g} s: its CPUs or "
-                    "cards may be taken by other work of the cluster (`ray status`); they are waited for",
-                    file=sys.stderr,
-                    flush=True,
+                _say(
+                    f"the workers on {hand.address} have not started for {PLACED:g} s: its CPUs or "
+                    "cards may be taken by other work of the cluster (`ray status`); they are waited for"
                 )
         if self.hands:
             self.without = None
@@ -338,6 +358,7 @@ class _Leasing:
         self.lost_in_a_row += 1
         if self.lost_in_a_row >= LOSSES + len(self.hands) + 1:
             raise SetupError(f"executor: ray: machines are lost before anything is done: {why}")
+        _say(f"the workers on {hand.address} were lost, with {plural(len(hand.leases), 'task')} that others get: {why}")
         for lease in reversed(hand.leases.values()):
             lease.losses += 1
             failure = Failure("crash", f"its machine was lost: {why}", "", lease.losses, "")
