@@ -89,6 +89,27 @@ def test_people_in_numbers_and_one_who_always_keeps(db: Database, tmp_path: Path
     assert quality.false_keep_of(project, {zoe, ann}) is None
 
 
+def test_cuts_of_other_parts_are_other_answers(db: Database, tmp_path: Path) -> None:
+    """Of 40 clips that two have trimmed, they keep the same part of 30: raw agreement is 3 of 4, not 1."""
+    project = review(db, tmp_path, {f"c{at}": 0.5 for at in range(40)}, double=1.0)
+    for number, person in enumerate(staff(db, ["ann", "bob"])):
+        for _ in range(2):
+            came = []
+            for row in queue.claim(db, person, "keep"):
+                begin = 2.0 * number if int(row["clip"][1:]) < 10 else 0.1 * number
+                extra = {"in": begin, "out": begin + 1.5}
+                came.append(
+                    {"id": f"{person}-{row['item']}-answer", "item": row["item"], "value": "trim", "extra": extra}
+                )
+            assert not queue.answer(db, person, came, app="test").refused
+    found = quality.overview(project, "keep")
+    assert (found.states[t.DONE], found.states[t.DISPUTED]) == (30, 10)
+    assert found.agreement.raw.value == 0.75
+    assert [(person.raw.value, person.shares) for person in found.people] == [(0.75, {"trim": 1.0})] * 2
+    project.set(same_cut=0.9)  # 1.4 of 1.6 s is less
+    assert quality.overview(project, "keep").agreement.raw.value == 0.0
+
+
 def test_an_empty_review_has_numbers_too(db: Database, tmp_path: Path) -> None:
     project = review(db, tmp_path, {"c0": None})
     found = quality.overview(project, "keep")

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from review_world import filled, full_disk, staff
 
+from hoigen.core.errors import UsageError
 from hoigen.review import adjudicate, gold, queue
 from hoigen.review import tables as t
 from hoigen.review.database import Database, FullError
@@ -193,6 +194,13 @@ def test_gold_looks_like_all_others_and_everybody_gets_it(db: Database) -> None:
         ({"value": "trim", "extra": {"in": 0, "out": 9}}, "in before out"),
         ({"value": "crop", "extra": {"crop": [0.5, 0, 0.55, 1]}}, "a tenth"),
         ({"value": "crop", "extra": {}}, "crop"),
+        (
+            {"value": "crop", "extra": {"crop": [0, 0, 1, 1]}},
+            "crop: nothing is cut off; the whole clip, with its whole",
+        ),
+        ({"value": "crop", "extra": {"crop": [0.00001, 0, 1, 1]}}, "nothing is cut off"),
+        ({"value": "trim", "extra": {"in": 0, "out": 4}}, "trim: nothing is cut off"),
+        ({"value": "trim", "extra": {"in": 0, "out": 4.05, "crop": [0, 0, 1, 1]}}, "trim: nothing is cut off"),
         ({"mode": "adjudicate"}, "mode"),
     ],
 )
@@ -232,6 +240,85 @@ def test_somebody_else_decides_where_two_differ(db: Database) -> None:
     assert state(db, one)[0] == t.DISPUTED
     assert adjudicate.decide(db, dan, [said(one, "keep")], app="1").saved
     assert state(db, two)[3:] == ("keep", "unanimous")
+
+
+def test_what_is_cut_off_is_taken(tmp_path: Any) -> None:
+    """The least that is: a step of the page, and the whole of the time where the picture is cropped."""
+    db = Database(tmp_path / "r.sqlite")
+    filled(db, 3)
+    [ann] = staff(db, ["ann"])
+    rows = items_of(queue.claim(db, ann, "keep"))
+    cuts = [{"in": 0.01, "out": 4}, {"in": 0, "out": 3.98}, {"in": 0, "out": 4, "crop": [0, 0.01, 1, 1]}]
+    assert not put(db, ann, *[said(n, "trim", extra=cut) for n, cut in zip(rows, cuts, strict=True)]).refused
+
+
+@pytest.mark.parametrize(
+    ("value", "first", "second", "same"),
+    [
+        ("trim", {"in": 1, "out": 3}, {"in": 1.1, "out": 3.1}, True),  # 1.9 of 2.1 s
+        ("trim", {"in": 1, "out": 3}, {"in": 1.3, "out": 3.3}, False),  # 1.7 of 2.3 s
+        ("trim", {"in": 0.5, "out": 1}, {"in": 3, "out": 3.5}, False),
+        ("trim", {"in": 1, "out": 3}, {"in": 1, "out": 3, "crop": [0, 0, 0.5, 1]}, False),
+        ("trim", {"in": 1, "out": 3}, {"in": 1, "out": 3, "crop": [0, 0, 0.9, 1]}, True),
+        ("crop", {"crop": [0, 0, 0.5, 1]}, {"crop": [0.5, 0, 1, 1]}, False),
+        ("crop", {"crop": [0, 0, 0.5, 1]}, {"crop": [0, 0, 0.5, 0.85]}, True),
+        ("crop", {"crop": [0, 0, 0.5, 1]}, {"crop": [0, 0, 0.45, 0.85]}, False),  # each side alone would be
+    ],
+)
+def test_two_who_cut_other_parts_differ(
+    db: Database, value: str, first: dict[str, Any], second: dict[str, Any], same: bool
+) -> None:
+    filled(db, 1, double=1.0)
+    ann, bob, cas = staff(db, ["ann", "bob", "cas"])
+    for person, extra in ((ann, first), (bob, second)):
+        [row] = queue.claim(db, person, "keep")
+        assert not put(db, person, said(row["item"], value, extra=extra)).refused
+    assert state(db, 1)[0::3] == ((t.DONE, value) if same else (t.DISPUTED, None))
+    assert [len(row["votes"]) for row in adjudicate.waiting(db, cas, "keep")] == ([] if same else [2])
+
+
+def test_three_agree_only_where_each_two_do(db: Database) -> None:
+    filled(db, 1)
+    with db.write() as con:
+        con.execute(sa.update(t.item).values(need=3))
+    people = staff(db, ["ann", "bob", "cas"])
+    for person, begin in zip(people, (0.5, 0.8, 0.2), strict=True):  # the first agrees with both others
+        queue.claim(db, person, "keep")
+        put(db, person, said(1, "trim", extra={"in": begin, "out": begin + 3.2}))
+    assert state(db, 1)[0] == t.DISPUTED
+
+
+def test_what_cannot_be_shown_to_somebody_keeps_nothing_else_from_them(db: Database) -> None:
+    filled(db, 50)
+    ann, bob = staff(db, ["ann", "bob"])
+    first = items_of(queue.claim(db, ann, "keep", now=100))
+    assert queue.skip(db, ann, first, now=100) == 20
+    assert queue.skip(db, ann, first, now=100) == 0, "they are lent no more"
+    assert queue.unshown(db, ann, "keep") == 20
+    second = items_of(queue.claim(db, ann, "keep", now=110))
+    assert len(second) == 20
+    assert not set(first) & set(second)
+    assert items_of(queue.claim(db, bob, "keep", now=120)) == first, "who can perhaps be shown them"
+    queue.give_back(db, bob)
+    assert state(db, first[0]) == (t.OPEN, 0, 0, None, None)
+    put(db, ann, *[said(item, "keep") for item in second], now=130)
+    rest = items_of(queue.claim(db, ann, "keep", now=140))
+    assert len(rest) == 10
+    put(db, ann, *[said(item, "keep") for item in rest], now=150)
+    assert queue.claim(db, ann, "keep", now=160) == []
+    again = queue.claim(db, ann, "keep", now=101 + queue.RESTS)
+    assert items_of(again) == first, "their videos may be there again"
+    assert queue.unshown(db, ann, "keep") == 0
+    put(db, ann, said(first[0], "drop"), now=200 + queue.RESTS)
+    assert state(db, first[0])[:4] == (t.DONE, 1, 0, "drop")
+
+
+def test_gold_has_no_cuts(db: Database) -> None:
+    filled(db, 2)
+    told = "gold, clip c1: trim has points of its own, and none of them is known to be right; one of keep, drop$"
+    with pytest.raises(UsageError, match=told):
+        gold.set_gold(db, "keep", {"c0": "drop", "c1": "trim"})
+    assert {state(db, item)[0] for item in (1, 2)} == {t.OPEN}, "nothing is changed"
 
 
 def test_unsure_goes_to_adjudication(db: Database) -> None:

@@ -404,6 +404,7 @@ def test_what_two_differ_on_is_decided_by_a_third(folder: Path, tmp_path: Path, 
         told = cas.page.inner_text("#votes")
         assert "one keep" in told
         assert "two drop" in told
+        assert cas.page.locator("#votes button").count() == 0, "nothing is cut out"
         cas.press("j", "4", "Backspace", "4").saved()
         me = visit(port).join(review, "dan", "adjudicator")
         with review.db.write() as con:  # who has answered them all
@@ -418,6 +419,29 @@ def test_what_two_differ_on_is_decided_by_a_third(folder: Path, tmp_path: Path, 
             sa.select(t.item.c.final).where(t.item.c.how == "adjudicated").order_by(t.item.c.id)
         ).scalars()
         assert sorted(how.all()) == ["drop", "keep"]
+
+
+def test_who_decides_sees_which_part_each_keeps(folder: Path, tmp_path: Path, visit: Any) -> None:
+    review = project.begin(Run(folder / "run"), str(tmp_path / "d.sqlite"), double_share=1.0, gold_share=0.0)
+    for name, begin in (("one", 0.1), ("two", 0.9)):
+        [person] = staff(review.db, [name])
+        [row] = queue.claim(review.db, person, "keep", size=1)
+        extra = {"in": begin, "out": begin + 0.6, "crop": [0.0, 0.25, 1.0, 1.0]}
+        said = {"id": f"{name}-{row['item']}-answer", "item": row["item"], "value": "trim", "extra": extra}
+        assert not queue.answer(review.db, person, [said], app="1").refused
+        queue.give_back(review.db, person)
+    with served(review) as port:
+        cas = visit(port).join(review, "cas", "adjudicator").work("/decide/keep")
+        told = cas.page.inner_text("#votes")
+        assert "one trim: 0.10 to 0.70 s; 0, 25, 100, 100 % (left, top, right, bottom)" in told
+        assert "two trim: 0.90 to 1.50 s" in told
+        cas.page.get_by_role("button", name="Show what two keeps").click()
+        assert [cas.page.input_value(f"[name={name}]") for name in ("in", "out", "top")] == ["0.9", "1.5", "0.25"]
+        cas.page.click("text=Keep this part")
+        cas.saved()
+    [decided] = [row for row in verdicts(review) if row.mode == "adjudicate"]
+    extra = json.loads(decided.extra)
+    assert (decided.value, extra["in"], extra["out"], extra["crop"]) == ("trim", 0.9, 1.5, [0.0, 0.25, 1.0, 1.0])
 
 
 def test_no_button_moves_while_a_strip_comes(review: project.Project, visit: Any) -> None:
@@ -521,13 +545,20 @@ def test_nothing_is_said_of_what_cannot_be_shown(review: project.Project, visit:
         me.until("document.querySelector('.slot.on video')?.videoWidth > 0")
         me.press("j").saved()
         assert [row.item for row in verdicts(review)] == [rows[2].id]
-        me.go("/grid/keep").until("document.getElementById('next-words').textContent === 'Keep 7, skip 2, go on'")
-        me.page.keyboard.press("1")  # a mark on it is none
-        me.page.keyboard.press("Enter")
-        me.until("document.getElementById('next-words').textContent === 'Keep all, go on'")
-        me.saved()
-    assert {"status of 410" in trouble for trouble in me.troubles} == {True}, "the browser itself tells of those"
-    me.troubles.clear()
+        me.go("/grid/keep").until("document.getElementById('next-words').textContent === 'Keep all, go on'")
+        shown = {int(item) for item in me.page.get_attribute("#grid", "data-items").split()}
+        assert len(shown) == 9
+        assert not shown & {row.id for row in rows[:2]}, "they rest"
+        me.go("/")
+        gia = visit(port).join(review, "gia", "annotator")
+        gia.go("/grid/keep").until("document.getElementById('next-words').textContent === 'Keep 7, skip 2, go on'")
+        gia.page.keyboard.press("1")  # a mark on it is none
+        gia.page.keyboard.press("Enter")
+        gia.until("document.getElementById('next-words').textContent === 'Keep all, go on'")
+        gia.saved()
+    for one in (me, gia):
+        assert {"status of 410" in trouble for trouble in one.troubles} == {True}, "the browser itself tells of those"
+        one.troubles.clear()
     said = {row.item for row in verdicts(review)}
     assert len(said) == 8
     assert not said & {row.id for row in rows[:2]}

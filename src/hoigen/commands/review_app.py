@@ -32,6 +32,15 @@ def review_app(
     double_share: Annotated[
         float | None, Setting("share of the clips that two people see, blind (0.05 unless set before)", least=0, most=1)
     ] = None,
+    same_cut: Annotated[
+        float | None,
+        Setting(
+            "two people who trim or crop a clip agree where what they keep has this intersection over union, of the "
+            "time and of the picture (0.8 unless set before)",
+            least=0,
+            most=1,
+        ),
+    ] = None,
     gold_share: Annotated[
         float | None, Setting("share of what is lent whose answer is known (0.015 unless set before)", least=0, most=1)
     ] = None,
@@ -119,7 +128,7 @@ def review_app(
         from hoigen.review import exchange
 
         return f"{write}: {plural(exchange.write(project.opened(folder, database), Path(write)), 'answer')}"
-    given = {"double_share": double_share, "gold_share": gold_share}
+    given = {"double_share": double_share, "gold_share": gold_share, "same_cut": same_cut}
     begun = question or project.asked_last(folder, database) or "keep"
     if votes is not None and begun not in ("preference", "rating"):
         raise UsageError(f"--votes goes with --question preference or rating; people are asked {begun}")

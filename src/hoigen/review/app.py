@@ -464,7 +464,9 @@ def claim(request: Request, person: Person, came: dict[str, Any]) -> Response:
     project = site_of(request).project
     size, lease, gold = (project.setting(name) for name in ("batch", "lease", "gold_share"))
     rows = queue.claim(project.db, person.id, asked.name, size=size, lease=lease, gold_share=gold)
-    more = {} if rows else {"elsewhere": queue.elsewhere(project.db, person.id, asked.name)}
+    more = {}
+    if not rows:
+        more = {each.__name__: each(project.db, person.id, asked.name) for each in (queue.elsewhere, queue.unshown)}
     return JSONResponse({"items": _rows(request, person, rows), "lease": lease, **more})
 
 
@@ -486,8 +488,10 @@ def heartbeat(request: Request, person: Person, came: dict[str, Any]) -> Respons
 
 @page(ANNOTATOR, changes=True)
 def back(request: Request, person: Person, came: dict[str, Any]) -> Response:
-    """Gives items back."""
-    return JSONResponse({"given": queue.give_back(site_of(request).project.db, person.id, _numbers(came.get("items")))})
+    """Gives items back; with `unshown` those that could not be shown, in whose place others are lent."""
+    db, items = site_of(request).project.db, _numbers(came.get("items"))
+    given = queue.skip(db, person.id, items) if came.get("unshown") is True else queue.give_back(db, person.id, items)
+    return JSONResponse({"given": given})
 
 
 def _listed(came: dict[str, Any]) -> list[Any]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hoigen.core.errors import UsageError
 from hoigen.review import tables as t
 from hoigen.review.database import Database
-from hoigen.review.questions import QUESTIONS
+from hoigen.review.questions import CUTS, QUESTIONS
 
 
 def set_gold(db: Database, question: str, answers: Mapping[str, str]) -> int:
@@ -18,13 +18,18 @@ def set_gold(db: Database, question: str, answers: Mapping[str, str]) -> int:
     Args:
         db: the database.
         question: its name.
-        answers: clip -> the right answer, one of the question's that decide.
+        answers: clip -> the right answer, one of the question's that decide; none that cuts a part out.
 
     Returns how many are gold now. Raises UsageError for a clip or an answer that is not known; nothing is changed then.
     """
-    allowed = [value for value in QUESTIONS[question].values if value not in QUESTIONS[question].undecided]
+    allowed = [value for value in QUESTIONS[question].values if value not in QUESTIONS[question].undecided | CUTS]
     with db.write() as con:
         for clip, value in answers.items():
+            if value in CUTS:
+                raise UsageError(
+                    f"gold, clip {clip}: {value} has points of its own, and none of them is known to be right; one of "
+                    f"{', '.join(allowed)}"
+                )
             if value not in allowed:
                 raise UsageError(f"gold, clip {clip}: one of {', '.join(allowed)}; it came as {value!r}")
             changed = con.execute(

@@ -21,14 +21,22 @@ from hoigen.data.run import Run
 from hoigen.data.tables import digest_of
 from hoigen.review import tables as t
 from hoigen.review.database import Database
-from hoigen.review.questions import CLAIMS, FRAMES, KEEP
+from hoigen.review.questions import CLAIMS, CUTS, FRAMES, KEEP, SAME_CUT
 from hoigen.review.statements import Statement
 from hoigen.rules import removals, sets
 
 BLOCK = 5_000
 """Clips that are written at a time."""
-DEFAULTS: Mapping[str, Any] = {"double_share": 0.05, "gold_share": 0.015, "batch": 20, "lease": 600.0, "seed": 0}
-"""double_share: of clips that two people see, blind. gold_share: of what is lent. lease: seconds."""
+DEFAULTS: Mapping[str, Any] = {
+    "double_share": 0.05,
+    "gold_share": 0.015,
+    "batch": 20,
+    "lease": 600.0,
+    "seed": 0,
+    "same_cut": SAME_CUT,
+}
+"""double_share: of clips that two people see, blind. gold_share: of what is lent. lease: seconds. same_cut:
+intersection over union from which on two people's cuts are the same."""
 
 
 _SETTING = Statement(sa.select(t.project.c.value).where(t.project.c.key == sa.bindparam("name")))
@@ -133,6 +141,7 @@ def begin(
     with db.write() as con:
         whose = setting(con, "run")
         more = shared is not None and shared != setting(con, "double_share")
+        cut = whose is not None and settings.get("same_cut") not in (None, setting(con, "same_cut"))
         here = str(run.path.resolve())
         if whose is None:
             for name, value in {"run": here, "secret": secrets.token_hex(32), "made": db.now()}.items():
@@ -150,10 +159,24 @@ def begin(
     if seen != now:
         fill(project, question)
         project.set(**{f"filled {question}": now})
+    if cut:
+        _judge_cuts(project)
     if more and shared is not None:  # of clips that are there already, too
         seed = project.setting("seed")
         ask_so_many(project, dict.fromkeys((KEEP, CLAIMS, FRAMES), lambda name: 1 + _twice(seed, name, shared)))
     return project
+
+
+def _judge_cuts(project: Project) -> None:
+    """Works out anew which items people differ about that several have trimmed or cropped; what was decided stays."""
+    from hoigen.review.queue import settle
+
+    item, held = t.item.c, t.assignment.c
+    cut = sa.exists().where(held.item == item.id, held.state == t.ANSWERED, held.value.in_(CUTS))
+    query = sa.select(item.id).where(item.question == KEEP, sa.text("state <> 0"), item.state.in_((t.DONE, t.DISPUTED)))
+    with project.db.write() as con:
+        for number in con.execute(query.where(item.given > 1, cut).order_by(item.id)).scalars().all():
+            settle(con, number)
 
 
 def ask_so_many(project: Project, wanted: Mapping[str, Callable[[str], int]]) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +18,11 @@ from hoigen.core.stats.agreement import Agreement, Level, agreement
 from hoigen.core.stats.annotators import Answer, Finish, Person, finish, people
 from hoigen.core.stats.resample import Draws, Estimate, Floats, wilson
 from hoigen.core.stats.saving import false_keeps
+from hoigen.review import queue
 from hoigen.review import tables as t
 from hoigen.review.database import Database
 from hoigen.review.project import Project
-from hoigen.review.questions import KEEP, QUESTIONS, RATING
+from hoigen.review.questions import CUTS, KEEP, QUESTIONS, RATING
 from hoigen.review.summary import QUICK, Made
 
 LATEST = 20_000
@@ -75,14 +77,14 @@ def overview(project: Project, question: str) -> Overview:
     with project.db.read() as con:
         query = sa.select(t.item.c.state, sa.func.count(), sa.func.sum(t.item.c.need - t.item.c.given))
         counted = con.execute(query.where(t.item.c.question == question).group_by(t.item.c.state)).all()
-        answers = _answers(con, question)
+        answers = _answers(con, question, project.setting("same_cut"))
         times, first = _times(con, question, now)
     states = {row[0]: row[1] for row in counted}
     left = sum(row[2] for row in counted if row[0] == t.OPEN)
     asked = sum(count for state, count in states.items() if state not in t.NOT_ASKED)
     units: dict[str, dict[str, str]] = {}
     for one in answers:
-        if one.right is None and one.value not in QUESTIONS[question].undecided:
+        if one.right is None and one.kind not in QUESTIONS[question].undecided:
             units.setdefault(one.unit, {})[one.who] = one.value
     level: Level = "ordinal" if question == RATING else "nominal"
     recent = times[times > now - 86_400].tolist()
@@ -91,7 +93,7 @@ def overview(project: Project, question: str) -> Overview:
         states=states,
         items=asked,
         done=states.get(t.DONE, 0) + states.get(t.ADJUDICATED, 0),
-        people=people([one for one in answers if one.value not in QUESTIONS[question].undecided], draws=DRAWS),
+        people=people([one for one in answers if one.kind not in QUESTIONS[question].undecided], draws=DRAWS),
         modes=_modes(project, question),
         agreement=agreement(list(units.items()), DRAWS, level=level, order=tuple(QUESTIONS[question].values)),
         days=_days(times),
@@ -102,9 +104,9 @@ def overview(project: Project, question: str) -> Overview:
 def alerted(project: Project, question: str) -> set[int]:
     """Numbers of the people whom alerts tell of."""
     with project.db.read() as con:
-        answers = _answers(con, question)
+        answers = _answers(con, question, project.setting("same_cut"))
         numbers = {row[1]: row[0] for row in con.execute(sa.select(t.person.c.id, t.person.c.name))}
-    decided = [one for one in answers if one.value not in QUESTIONS[question].undecided]
+    decided = [one for one in answers if one.kind not in QUESTIONS[question].undecided]
     return {numbers[one.who] for one in people(decided, draws=DRAWS) if one.alerts}
 
 
@@ -136,16 +138,23 @@ def false_keep_of(project: Project, but: set[int]) -> float | None:
     return false_keeps(counts.get("keep", 0), sum(counts.values()))
 
 
-def _answers(con: Connection, question: str) -> list[Answer]:
-    """Each person's present answers, the last ones; a clip's claims are units of their own.
+def _answers(con: Connection, question: str, same: float) -> list[Answer]:
+    """Each person's present answers, the last ones; a clip's claims are units of their own. Cuts of one clip that keep
+    other parts are other answers (`trim 2` is the second such part).
+
+    Args:
+        con: of the review.
+        question: its name.
+        same: the intersection over union from which on two cuts are the same.
 
     Verdicts are read from the last one back, by their index, until there are enough: signs of plus keep SQLite from
     another way, on which all that a person ever said is read and put in order.
     """
     held, item, said = t.assignment.c, t.item.c, t.verdict.c
-    found = []
+    found: list[Answer] = []
+    cuts: dict[tuple[str, str], list[tuple[int, Any]]] = {}
     for number, name in con.execute(sa.select(t.person.c.id, t.person.c.name)).all():
-        columns = (item.id, item.state, item.expected, held.value, said.seconds)
+        columns = (item.id, item.state, item.expected, held.value, said.seconds, said.extra)
         query = sa.select(*columns).select_from(t.verdict).join(t.item, item.id == said.item)
         query = query.join(t.assignment, sa.and_(held.item == said.item, held.verdict == said.id, _OWN))
         query = query.where(said.person == number, said.question == question)
@@ -153,6 +162,13 @@ def _answers(con: Connection, question: str) -> list[Answer]:
             right = row.expected if row.state == t.GOLD else None
             unit = str(row.id)
             found.append(Answer(unit=unit, who=name, value=row.value, seconds=row.seconds, right=right))
+            if row.value in CUTS and right is None:
+                cuts.setdefault((unit, row.value), []).append((len(found) - 1, json.loads(row.extra)))
+    for (_, value), several in cuts.items():
+        parts = queue.parts([extra for _, extra in several], same)
+        for (at, _), part in zip(several, parts, strict=True):
+            if part:
+                found[at] = replace(found[at], value=f"{value} {part + 1}", kind=value)
     return found
 
 

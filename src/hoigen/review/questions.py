@@ -22,6 +22,12 @@ REASONS: Final[Mapping[str, str]] = {
 LONGEST_NOTE = 4_000
 """Characters of a comment."""
 DAY = 86_400.0
+CUTS: Final = frozenset({"trim", "crop"})
+"""Answers that say which part is kept."""
+SAME_CUT: Final = 0.8
+"""Two people's in and out points, and borders, are the same from this intersection over union on."""
+NO_TIME, NO_END = 0.005, 0.015
+"""Seconds at the beginning and at the end of a clip that are nothing: half a step of the page's, and its rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +176,13 @@ def _extra(came: Any, value: str | None, length: float) -> dict[str, Any]:
         if not _number(came["speed"], 0.1, 16):
             raise ValueError("speed: 0.1 to 16")
         found["speed"] = round(float(came["speed"]), 2)
+    whole = True
     if value == "trim":
         begin: Any = came.get("in")
         end: Any = came.get("out")
         if not (_number(begin, 0, length) and _number(end, 0, length + 0.1) and end - begin >= 0.1):
             raise ValueError(f"trim: in before out by a tenth of a second, within 0 to {length:.3f}")
+        whole = begin <= NO_TIME and end >= length - NO_END
         found |= {"in": round(float(begin), 3), "out": round(min(float(end), length), 3)}
     if value == "crop" or (value == "trim" and came.get("crop") is not None):
         box = came.get("crop")
@@ -182,8 +190,33 @@ def _extra(came: Any, value: str | None, length: float) -> dict[str, Any]:
             raise ValueError("crop: left, top, right, bottom, each 0 to 1")
         if box[2] - box[0] < 0.1 or box[3] - box[1] < 0.1:
             raise ValueError("crop: at least a tenth of the picture's width and height")
-        found["crop"] = [round(float(side), 4) for side in box]
+        box = [round(float(side), 4) for side in box]
+        if box != [0, 0, 1, 1]:
+            found["crop"], whole = box, False
+    if value in CUTS and whole:
+        raise ValueError(f"{value}: nothing is cut off; the whole clip, with its whole picture, is a keep")
     return found
+
+
+def same_cut(first: Mapping[str, Any], second: Mapping[str, Any], least: float = SAME_CUT) -> bool:
+    """Whether two answers of one value keep the same part: of the time, and of the picture.
+
+    Args:
+        first: `extra` of the one.
+        second: `extra` of the other.
+        least: intersection over union, 0..1, of both.
+    """
+    times = [(each.get("in", 0.0), each.get("out", 1.0)) for each in (first, second)]
+    boxes = [each.get("crop", (0.0, 0.0, 1.0, 1.0)) for each in (first, second)]
+    both = _shared(*times)
+    time = both / (sum(end - begin for begin, end in times) - both)
+    area = _shared(*((box[0], box[2]) for box in boxes)) * _shared(*((box[1], box[3]) for box in boxes))
+    picture = area / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in boxes) - area)
+    return bool(time >= least and picture >= least)
+
+
+def _shared(first: tuple[float, float], second: tuple[float, float]) -> float:
+    return max(0.0, min(first[1], second[1]) - max(first[0], second[0]))
 
 
 def _number(came: Any, least: float, most: float) -> bool:

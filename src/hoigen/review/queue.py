@@ -7,6 +7,7 @@ person has voted on is never lent to that person again.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,12 +19,14 @@ from sqlalchemy.engine import Connection
 
 from hoigen.review import tables as t
 from hoigen.review.database import TRIES, Database
-from hoigen.review.questions import QUESTIONS, Answer, checked
+from hoigen.review.questions import CUTS, QUESTIONS, SAME_CUT, Answer, checked, same_cut
 from hoigen.review.statements import Statement
 
 BATCH = 20
 LEASE = 600.0
 """Seconds that an item is lent; a heartbeat begins them anew."""
+RESTS = 3600.0
+"""Seconds after which what could not be shown to somebody is lent to them again; others are lent it meanwhile."""
 MOST = 500
 """Answers, and items, of one request; and loans that one claim takes back."""
 Parameter = sa.BindParameter[Any]
@@ -33,6 +36,7 @@ BEGUN = sa.text("state = 0 and given + leased > 0 and need > given + leased")
 _WHO: Parameter = sa.bindparam("who")
 _SIZE: Parameter = sa.bindparam("size")
 _UNTIL: Parameter = sa.bindparam("until")
+_MOMENT = sa.bindparam("moment")
 _ASKED: Parameter = sa.bindparam("asked")
 _WHICH: Parameter = sa.bindparam("which")
 _IDS: Parameter = sa.bindparam("ids", expanding=True)
@@ -76,12 +80,15 @@ _GOLD_ENDS = tuple(
     )
     for end in (t.item.c.id, t.item.c.id.desc())
 )
+_NOT_SHOWN = sa.exists().where(
+    t.assignment.c.item == t.item.c.id, t.assignment.c.person == _WHO, t.assignment.c.state == t.SKIPPED
+)
 _FRESH = Statement(
     sa.select(t.item.c.id)
-    .where(t.item.c.question == _ASKED, FRESH)
+    .where(t.item.c.question == _ASKED, FRESH, ~_NOT_SHOWN)
     .order_by(t.item.c.priority, t.item.c.id)
     .limit(_SIZE)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, of=t.item)
 )
 _BEGUN = tuple(  # before and after this person: two stretches of one index, read until there are enough
     Statement(
@@ -103,6 +110,20 @@ _LEND_ITEMS = Statement(
 )
 _OWN = (t.assignment.c.item == _WHICH, t.assignment.c.person == _WHO)
 _GIVE = Statement(sa.update(t.assignment).where(*_OWN, t.assignment.c.state == t.LIVE).values(state=t.BACK))
+_SKIP = Statement(
+    sa.update(t.assignment).where(*_OWN, t.assignment.c.state == t.LIVE).values(state=t.SKIPPED, until=_UNTIL)
+)
+_RESTED = Statement(
+    sa.update(t.assignment)
+    .where(t.assignment.c.person == _WHO, t.assignment.c.state == t.SKIPPED, t.assignment.c.until < _MOMENT)
+    .values(state=t.BACK)
+)
+_SKIPPED = Statement(
+    sa.select(sa.func.count())
+    .select_from(t.assignment)
+    .join(t.item, t.item.c.id == t.assignment.c.item)
+    .where(t.assignment.c.person == _WHO, t.assignment.c.state == t.SKIPPED, t.item.c.question == _ASKED)
+)
 _GIVE_ITEM = Statement(sa.update(t.item).where(t.item.c.id == _WHICH).values(leased=t.item.c.leased - 1))
 _SHOWN = Statement(
     sa.select(
@@ -129,6 +150,13 @@ _KNOWN = Statement(
 _VOTES = Statement(
     sa.select(t.assignment.c.value).where(t.assignment.c.item == _WHICH, t.assignment.c.state == t.ANSWERED)
 )
+_EXTRAS = Statement(
+    sa.select(t.verdict.c.extra)
+    .join(t.assignment, t.assignment.c.verdict == t.verdict.c.id)
+    .where(t.assignment.c.item == _WHICH, t.assignment.c.state == t.ANSWERED)
+    .order_by(t.verdict.c.seq)
+)
+_SAME_CUT = Statement(sa.select(t.project.c.value).where(t.project.c.key == "same_cut"))
 _CHANGE_HELD = Statement(sa.update(t.assignment).where(*_OWN), ("state", "until", "value", "verdict"))
 _CHANGE_ITEM = Statement(sa.update(t.item).where(t.item.c.id == _WHICH), ("given", "leased", "state", "final", "how"))
 _ADD_VERDICT = Statement(sa.insert(t.verdict), [column.key for column in t.verdict.c if column.key != "seq"])
@@ -169,6 +197,7 @@ def claim(
 
     def lent(con: Connection) -> list[dict[str, Any]]:
         give(con, _LATE.rows(con, {"until": at}))  # what another transaction is busy with is left to it
+        _RESTED.change(con, {"who": person, "moment": at})
         held = _LENT.firsts(con, {"who": person, "asked": question, "size": size})
         if held:
             _KEEP.change(con, {"who": person, "ids": held, "until": at + lease})
@@ -191,6 +220,28 @@ def elsewhere(db: Database, person: int, question: str) -> int:
     """How many items of a question are lent to others now, and may come back: for who gets none."""
     with db.read() as con:
         return int(_ELSEWHERE.firsts(con, {"who": person, "asked": question})[0])
+
+
+def unshown(db: Database, person: int, question: str) -> int:
+    """How many items of a question could not be shown to a person, and rest."""
+    with db.read() as con:
+        return int(_SKIPPED.firsts(con, {"who": person, "asked": question})[0])
+
+
+def skip(db: Database, person: int, items: Sequence[int], *, now: float | None = None) -> int:
+    """Gives back what could not be shown to a person, who is lent others instead; it rests for RESTS seconds. Returns
+    how many they were."""
+    at = db.now() if now is None else now
+
+    def skipped(con: Connection) -> int:
+        count = 0
+        for item in sorted(set(items)):
+            if _SKIP.change(con, {"which": item, "who": person, "until": at + RESTS}):
+                _GIVE_ITEM.change(con, {"which": item})
+                count += 1
+        return count
+
+    return db.do(skipped)
 
 
 def give(con: Connection, pairs: Iterable[Any]) -> int:
@@ -412,7 +463,29 @@ def _settled(con: Connection, about: dict[str, Any], only: str | None = None) ->
         return {"state": t.OPEN, "final": None, "how": None}
     votes = [only] if only is not None else _VOTES.firsts(con, {"which": about["id"]})
     state, final, how = outcome(about["question"], votes)
+    if final in CUTS and len(votes) > 1 and not _same_cuts(con, about["id"]):
+        state, final, how = t.DISPUTED, None, None
     return {"state": state, "final": final, "how": how}
+
+
+def _same_cuts(con: Connection, item: int) -> bool:
+    """Whether all who trimmed or cropped an item keep the same part of it."""
+    least = float(json.loads((_SAME_CUT.firsts(con, {}) or [str(SAME_CUT)])[0]))
+    extras = [json.loads(extra) for extra in _EXTRAS.firsts(con, {"which": item})]
+    return all(same_cut(one, other, least) for one, other in itertools.combinations(extras, 2))
+
+
+def parts(extras: Sequence[Mapping[str, Any]], least: float) -> list[int]:
+    """The number of the first of some cuts that is the same as each.
+
+    Args:
+        extras: of answers of one value.
+        least: from which intersection over union on they are the same.
+    """
+    return [
+        next(at for at, other in enumerate(extras) if at == n or same_cut(other, one, least))
+        for n, one in enumerate(extras)
+    ]
 
 
 def outcome(question: str, votes: Sequence[str]) -> tuple[int, str | None, str | None]:

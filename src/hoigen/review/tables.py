@@ -35,8 +35,9 @@ clip was removed, since somebody asked for that; its clip is dropped by the run'
 """
 NOT_ASKED: Final = (LEFT_OUT, GOLD, REMOVED, UNKEPT)
 """States of items that are not among those whose answers are wanted."""
-LIVE, ANSWERED, BACK = range(3)
-"""States of an assignment: lent, with a vote, given back (or run out) without one."""
+LIVE, ANSWERED, BACK, SKIPPED = range(4)
+"""States of an assignment: lent, with a vote, given back (or run out) without one; could not be shown to this person,
+who is not lent it again before `until`."""
 
 meta = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys up by itself
@@ -156,7 +157,8 @@ assignment = Table(
     Column("value", Text),
     Column("verdict", Text),
 )
-"""An item in somebody's hands. until: when the loan ends. value, verdict: this person's present vote, and its row."""
+"""An item in somebody's hands. until: when the loan ends, or the rest of what was skipped. value, verdict: this
+person's present vote, and its row."""
 Index("assignment_live", assignment.c.until, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
 Index("assignment_person", assignment.c.person, assignment.c.state)
 

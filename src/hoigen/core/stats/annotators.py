@@ -38,6 +38,7 @@ class Answer:
         value: the answer.
         seconds: how long it took; None where that is not known.
         right: of a gold question, the right answer; None of any other.
+        kind: as what it is counted among what the person says, where that is less than `value` says.
     """
 
     unit: str
@@ -45,6 +46,11 @@ class Answer:
     value: str
     seconds: Seconds | None = None
     right: str | None = None
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.kind:
+            object.__setattr__(self, "kind", self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +149,7 @@ def _person(
     found = agreement(pairs, draws, ("this one", "another"))
     right = sum(answer.value == answer.right for answer in golds)
     gold = _share(right, len(golds), NO_GOLD)
-    counts = Counter(answer.value for answer in asked)
+    counts = Counter(answer.kind for answer in asked)
     quick = float((times < QUICK).mean()) if len(times) else None
     alerts = []
     if told := _gold_alert(answers, limits):

@@ -133,7 +133,7 @@
     if (!shown.length) return more();
     const broken = shown.filter((item) => item.broken).map((item) => item.item);
     for (const item of broken) skipped.add(item);
-    if (broken.length) work.skip(csrf, broken);
+    const given = broken.length ? work.skip(csrf, broken) : Promise.resolve();
     const seen = shown.filter((item) => !item.broken);
     const each = (performance.now() - began) / 1000 / Math.max(1, seen.length);
     const page = seen.map((item) => {
@@ -151,7 +151,7 @@
     queue = queue.slice(shown.length);
     marked.clear();
     show();
-    if (queue.length <= SIZE) outbox.flush().finally(() => setTimeout(more, 50));
+    if (queue.length <= SIZE) Promise.all([outbox.flush(), given]).finally(() => setTimeout(more, 50));
   }
 
   function undo() {

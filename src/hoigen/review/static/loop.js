@@ -207,6 +207,16 @@
       const how = [facts.values[vote.value] || vote.value, vote.reason, vote.note && `“${vote.note}”`,
         vote.mode === "grid" && "nine at a time", vote.seconds !== null && `${vote.seconds.toFixed(1)} s`];
       line.append(who, ` ${how.filter(Boolean).join(", ")}`);
+      const part = JSON.parse(vote.extra);
+      if (["trim", "crop"].includes(vote.value)) {
+        const kept = ["in" in part && `${part.in.toFixed(2)} to ${part.out.toFixed(2)} s`,
+          "crop" in part && `${part.crop.map((side) => Math.round(side * 100)).join(", ")} % (left, top, right, bottom)`];
+        const look = document.createElement("button");
+        look.textContent = "Show";
+        look.setAttribute("aria-label", `Show what ${vote.name} keeps`);
+        look.addEventListener("click", () => openCut(part));
+        line.append(`: ${kept.filter(Boolean).join("; ")} `, look);
+      }
       return line;
     }));
   }
@@ -221,11 +231,11 @@
     if (!shown) return;
     const item = queue.shift();
     skipped.add(item.item);
-    if (!deciding) work.skip(csrf, [item.item]);
+    const given = deciding ? Promise.resolve() : work.skip(csrf, [item.item]);
     shown = null;
     say("Skipped: it cannot be shown.");
     if (queue.length) show();
-    else more_soon();
+    else given.finally(more_soon);
   }
 
   function answer(value, more = {}) {
@@ -342,12 +352,13 @@
   const field = (name) => cut.elements[name];
   const sides = ["left", "top", "right", "bottom"];
 
-  function openCut() {
+  // part: what somebody else keeps of it
+  function openCut(part = {}) {
     if (!shown || facts.question !== "keep" || !videos().length) return;
     for (const name of ["in", "out"]) field(name).max = shown.seconds.toFixed(2);
-    field("in").value = 0;
-    field("out").value = shown.seconds.toFixed(2);
-    sides.forEach((name, at) => { field(name).value = at < 2 ? 0 : 1; });
+    field("in").value = part.in ?? 0;
+    field("out").value = (part.out ?? shown.seconds).toFixed(2);
+    sides.forEach((name, at) => { field(name).value = part.crop ? part.crop[at] : at < 2 ? 0 : 1; });
     cut.hidden = false;
     root.classList.add("cutting");
     drawCut();
@@ -428,7 +439,7 @@
     },
     details,
     note: () => { by("note-field").hidden = false; by("note").focus(); },
-    cut: openCut,
+    cut: () => openCut(),
     help: () => { const keys = by("keys"); keys.open ? keys.close() : keys.showModal(); },
   };
   const doing = new Map(Object.entries(facts.keys).map(([name, key]) => [key.toLowerCase(), name]));

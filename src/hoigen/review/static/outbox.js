@@ -151,14 +151,15 @@ const work = {
     if (!response || response.status === 503) setTimeout(again, 3000);
   },
 
-  // Gives items back that cannot be shown: what nobody has seen has no answer.
+  // Gives items back that cannot be shown: what nobody has seen has no answer, and others are lent instead.
   skip(csrf, items) {
-    return work.ask(csrf, "/api/back", { items }).catch(() => {});
+    return work.ask(csrf, "/api/back", { items, unshown: true }).catch(() => {});
   },
 
   // Why there is nothing to look at. skipped: items that this page could not show.
   nothing(result, skipped) {
-    if (skipped.size) return `Nothing is left but what cannot be shown (${skipped.size}): tell who runs the review.`;
+    const unshown = Math.max(skipped.size, result.unshown || 0);
+    if (unshown) return `Nothing is left but what cannot be shown (${unshown}): tell who runs the review.`;
     const count = result.elsewhere || 0;
     return count ? `Nothing is left for you just now. ${count === 1 ? "One is" : `${count.toLocaleString("en")} are`} with other people and may come back.`
       : "Nothing is left to look at.";
