@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
+import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -305,6 +308,66 @@ def test_an_order_in_place_of_another_has_the_last_word(
     ordering.begin("source")
     ordering.wait()
     assert (lent(), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
+
+
+def test_of_two_servers_the_one_that_was_asked_last_writes_the_order(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = review(db, tmp_path, {f"c{at}": at / 10 for at in range(9)})
+    [ann] = staff(db, ["ann"])
+
+    def lent() -> list[str]:
+        rows = queue.claim(db, ann, "keep", size=20)
+        queue.give_back(db, ann)
+        return [row["clip"] for row in rows]
+
+    by_chance = lent()
+    monkeypatch.setattr(order, "BLOCK", 2)
+    written, go = threading.Event(), threading.Event()
+    write = order.write_priorities
+
+    def slowly(*arguments: Any, **more: Any) -> None:
+        write(*arguments, **more)
+        if more["mine"].by == "source" and not written.is_set():
+            written.set()
+            assert go.wait(10)
+
+    monkeypatch.setattr(order, "write_priorities", slowly)
+    first, second = order.Ordering(project), order.Ordering(project)
+    first.begin("source")
+    assert written.wait(10)
+    assert second.now is not None
+    assert (second.now.by, second.now.done) == ("source", 0), "it stands on both servers' pages"
+    assert second.now.total > 2
+    second.begin("random")
+    second.wait()
+    go.set()
+    assert first._thread is not None
+    first._thread.join(10)
+    assert (lent(), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
+    assert (first.now, second.now) == (None, None)
+
+
+def test_what_another_server_left_half_written_is_gone_on_with(db: Database, tmp_path: Path) -> None:
+    project = review(db, tmp_path, {f"c{at}": at / 10 for at in range(9)})
+    left = order.UnderWay("source", 2, 9, turn="elsewhere 1 abc")
+    project.set(ordering=dataclasses.asdict(left))
+    here = order.Ordering(project)
+    here.look()
+    moved = dataclasses.replace(left, done=4)
+    project.set(ordering=dataclasses.asdict(moved))
+    here.look()
+    assert here.now == moved, "it goes on there"
+    assert here._thread is None
+    here.look()
+    here.wait()
+    assert (project.setting("order"), project.setting("ordering")) == ("source", None)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    project.set(order=None, ordering={"by": "random", "turn": f"{socket.gethostname()} {ended.pid} abc"})
+    here.look()  # its process is seen to be gone
+    here.wait()
+    assert project.setting("order") == "random"
 
 
 def source_of(db: Database, clip: str) -> str:

@@ -110,7 +110,7 @@ def test_in_and_out_points_are_those_of_the_answer_that_counts(run: Path) -> Non
     items = [row["item"] for row in queue.claim(made.db, ann, "keep", size=6)]
     assert {row["item"] for row in queue.claim(made.db, bob, "keep", size=6)} == {*items}
     first, second, *_ = items
-    trims(ann, first, 0.1)  # one and the other, who takes it back and says it anew
+    trims(ann, first, 0.15)  # one and the other, who takes it back and says it anew
     gone = trims(bob, first, 0.9)
     assert queue.answer(
         made.db, bob, [{"id": str(uuid.uuid4()), "item": first, "value": None, "supersedes": gone}], app="1"

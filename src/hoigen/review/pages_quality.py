@@ -105,6 +105,7 @@ def _saving(request: Request, person: Person, wrong: str = "") -> Response:
         facts: dict[str, Any] = {"what": "What need not be looked at", "wrong": wrong}
         return shown(request, "counting.html", person=person, status=400 if wrong else 200, **facts)
     found = made.value
+    ordering: order.UnderWay | None = request.app.state.ordering.now
     promise = project.setting("promise")
     rows = [
         {
@@ -127,8 +128,8 @@ def _saving(request: Request, person: Person, wrong: str = "") -> Response:
         at=moment(made.at),
         newer=promise != found.promise,
         orders=order.ORDERS,
-        order=project.setting("ordering") or project.setting("order") or "random",
-        ordering=request.app.state.ordering.now,
+        order=ordering.by if ordering else project.setting("order") or "random",
+        ordering=ordering,
     )
 
 

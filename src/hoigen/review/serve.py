@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from hoigen.core.errors import HoigenError, UsageError
 from hoigen.review import tables as t
+from hoigen.review.order import Ordering
 from hoigen.review.people import digest
 from hoigen.review.project import Project
 from hoigen.review.summary import Summary
@@ -152,7 +153,8 @@ def serve(
         )
     sys.stderr.flush()
     stopped = threading.Event()
-    threading.Thread(target=_kept_up, args=(project, app.state.bands, stopped), name="bands", daemon=True).start()
+    kept_up = (project, app.state.bands, app.state.ordering, stopped)
+    threading.Thread(target=_kept_up, args=kept_up, name="bands", daemon=True).start()
     try:
         uvicorn.Server(config).run(sockets=[sock])
     finally:
@@ -160,14 +162,16 @@ def serve(
         app.state.renderer.close()
 
 
-def _kept_up(project: Project, bands: Summary[Any], stopped: threading.Event) -> None:
+def _kept_up(project: Project, bands: Summary[Any], ordering: Ordering, stopped: threading.Event) -> None:
     """Looks again and again which score bands are sure enough to be sampled only, where a precision is promised; and
-    once in any case, so that the page of them is there when somebody wants it."""
+    once in any case, so that the page of them is there when somebody wants it. And whether an order of clips was left
+    half-written by another server."""
     wait = FIRST
     while not stopped.wait(wait):
         try:
+            ordering.look()
             if wait == FIRST or project.setting("promise") is not None:
                 bands.renew()
         except HoigenError as error:  # a lock, a full disk: the next time
-            print(f"note: bands are not looked at: {error}", file=sys.stderr, flush=True)
+            print(f"note: bands and order are not looked at: {error}", file=sys.stderr, flush=True)
         wait = EACH
