@@ -86,7 +86,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["curate", "lite", "--videos", ".", "--run", ""], "run: a folder; it came as an empty text"),
         (["table", ""], "a path; it came as an empty text"),
-        (["curate", "lite", "--videos", ".", "--run", "s3://b/run"], "run: a folder of this machine, without ://"),
+        (["curate", "lite", "--videos", ".", "--run", "s3://me:pw@b/run"], "s3://…@b/run: an address with a name"),
         (["cut", "run", "--out", "s3://me:pw@b/run"], "--out: a path of this machine; it came as s3://…@b/run"),
         (["table", "file:///nowhere/a%20run"], "/nowhere/a run is not a run"),
         (["curate", "lite", "--set", "motion.fps=3"], "--set measures.motion.fps=3"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hoigen.core.score import Rule
-from hoigen.data.files import Folder
+from hoigen.data import side
 from hoigen.data.run import Run, ShardRange
 from hoigen.rules import decide, joined
 from hoigen.rules.cascade import Known, Step
@@ -134,17 +134,14 @@ def test_kept_clips_come_shard_by_shard_in_the_order_of_the_input(
 
 def test_a_run_whose_tables_lie_in_a_store_is_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
-    run = Run(tmp_path, tables=Folder("memory://joined/run"))
-    here = write_run(tmp_path, STEPS, clips(3))
-    for shard in range(3):
-        run.clips.write(shard, here.clips.read(shard))
-        run.scores("m", "f0", ["m"]).write(shard, here.scores("m", "f0").read(shard))
-    shutil.rmtree(tmp_path / "clips")
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path))
+    run = write_run(side.place_of("memory://joined/run"), STEPS, clips(3))
     assert rows(run) == ends(clips(3))
     assert list(kept_clips(run, STEPS)) == [(at, [f"{at:03}-1", f"{at:03}-2"]) for at in range(3)]
     run.clips.compact()
     seal(run, (3, 3, 3))
     assert rows(run) == ends(clips(3))
+    run.path.mkdir(parents=True)
     monkeypatch.setattr(joined, "KEEP_FROM_PARTS", 1)
     assert rows(run) == ends(clips(3))
     assert len(copies(run)) == 1, "copies lie on the disk"

@@ -1,4 +1,4 @@
-"""Videos and exports on an object store: a real S3 server of this machine, and one before it that stalls and resets.
+"""Videos, exports and runs on an object store: a real S3 server of this machine; one before it stalls and resets.
 
 The server is moto's, reached by s3fs as any other is; workers are processes of their own and know it by environment.
 """
@@ -6,19 +6,25 @@ The server is moto's, reached by s3fs as any other is; workers are processes of 
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import hoigen
 from hoigen import video
+from hoigen.commands.cli import main
 from hoigen.core import uris
 from render import pan, render, texture
 
@@ -165,3 +171,68 @@ def test_a_header_and_a_digest_fetch_their_own_bytes(between: Between, clip: Pat
     video.content_digest("s3://long/long.mp4")
     read = [last - first + 1 for _, span in between.asked if span for first, last in [span]]
     assert sum(read) <= 17 << 20
+
+
+WORK = """
+import os, sys
+from hoigen.commands.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def started(home: Path, *words: str) -> subprocess.Popen[bytes]:
+    """`hoigen` in a process of its own, on a machine with a disk of its own."""
+    place = {"HOIGEN_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen([sys.executable, "-c", WORK, *words], env=os.environ | place, stderr=subprocess.PIPE)
+
+
+def test_parts_in_a_store_at_once_and_killed_make_the_dataset_of_one(
+    between: Between, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three machines at once; one is killed again and again, and its part goes on elsewhere."""
+    content = clip.read_bytes()
+    store = filled("many", {})
+    for at in range(9):
+        store.pipe_file(f"many/in/{at}.mp4", content + struct.pack(">I4s", 8 + at, b"free") + bytes(at))
+    run, how = "s3://many/runs/one", {"measures": ["metadata", "motion"], "keep": {"fps": {"min": 1}}}
+    recipe = tmp_path / "r.yaml"
+    settings = how | {"videos": "s3://many/in", "shots": "none", "shard_size": 2, "workers": 1, "report": False}
+    recipe.write_text(yaml.safe_dump(settings | {"run": run}))
+    assert started(tmp_path / "p", "curate", str(recipe), "--prepare", "--quiet").wait() == 0
+    for after in (2.0, 4.0, 6.0):
+        killed = started(tmp_path / "k", "work", run, "--part", "0/3", "--quiet")
+        time.sleep(after)
+        killed.kill()
+        killed.wait()
+    left = dict.fromkeys(range(3), 75)
+    for _ in range(6):
+        at_work = {part: started(tmp_path / f"m{part}", "work", run, "--part", f"{part}/3", "--quiet") for part in left}
+        for part, process in at_work.items():
+            _, said = process.communicate()
+            assert process.returncode in (0, 75), said.decode()
+            if process.returncode == 0:
+                del left[part]
+        if not left:
+            break
+    assert not left
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "here"))
+    hoigen.curate(**settings, run=tmp_path / "plain", quiet=True)
+    found = [list(hoigen.table(where)) for where in (run, tmp_path / "plain")]
+    assert found[0] == found[1]
+    assert len(found[0]) == 9
+    inside = {name.split("/")[3] for name in store.find("many/runs/one")}
+    assert inside == {"clips", "events", "ranks", "run.yaml", "scores", "shards.parquet", "videos.parquet"}
+
+
+def test_a_bucket_that_is_not_there_is_one_error(
+    between: Between, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, clip: Path
+) -> None:
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "here"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["curate", "lite", "--videos", str(clip), "--run", "s3://none/run", "--quiet"]) == 1
+    assert "s3://none/run/locks/part-0 cannot be written: The specified bucket" in capsys.readouterr().err
+    for name in ("AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    nobody = started(tmp_path / "here", "funnel", "s3://none/run")
+    assert b"s3://none/run cannot be reached: " in nobody.communicate()[1]
+    assert nobody.returncode == 2

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+import json
+import os
 import re
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow.parquet as pq
@@ -12,8 +16,12 @@ import pytest
 import yaml
 
 import hoigen
-from hoigen.data import run as runs
+from hoigen.commands.cli import main
+from hoigen.core.errors import Locked, UsageError
+from hoigen.data import lease, side
 from hoigen.data.files import Folder
+from hoigen.data.run import Run
+from hoigen.work.ranks import Rank, held
 
 SRC = Path(hoigen.__file__).parent
 ROOMS = ("stages", "commands", "work", "pages", "evaluation", "models/experts")
@@ -39,35 +47,241 @@ def test_only_data_touches_the_files_of_tables() -> None:
     assert found == {}
 
 
-def test_a_run_in_a_store_from_its_videos_to_its_table(
-    tmp_path: Path, tiny_video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The commands as they are, every table and journal of theirs in fsspec's memory."""
+@pytest.fixture
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of this process may be opened, and this machine's files of runs in it lie in a folder of the test."""
     monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
-    videos = tmp_path / "videos"
-    videos.mkdir()
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "home"))
+    memory = fsspec.filesystem("memory")
+    for name in memory.ls("/", detail=False):
+        memory.rm(name, recursive=True)
+    return tmp_path / "home" / "stores" / "memory"
+
+
+def wild(folder: Path, tiny_video: Path) -> dict[str, Any]:
+    """How a run of five videos and a broken one is curated, two clips a shard."""
+    folder.mkdir()
     for at in range(5):
-        (videos / f"{at}.mp4").write_bytes(tiny_video.read_bytes() + bytes(at % 4))
-    (videos / "broken.mp4").write_text("no video")
-    how = {"videos": videos, "measures": ["metadata", "motion"], "shots": "none", "shard_size": 2}
-    how |= {"keep": {"fps": {"min": 1}}, "workers": 1, "report": False, "quiet": True}
+        (folder / f"{at}.mp4").write_bytes(tiny_video.read_bytes() + bytes(at % 4))
+    (folder / "broken.mp4").write_text("no video")
+    how: dict[str, Any] = {"videos": folder, "measures": ["metadata", "motion"], "shots": "none", "shard_size": 2}
+    return how | {"keep": {"fps": {"min": 1}}, "workers": 1, "report": False, "quiet": True}
+
+
+def test_a_run_in_a_store_from_its_videos_to_its_table(tmp_path: Path, tiny_video: Path, stores: Path) -> None:
+    """The commands as they are, on an address: tables, journals and markers in fsspec's memory, and the dataset that of
+    a run on a disk."""
+    how = wild(tmp_path / "videos", tiny_video)
+    run = "memory://store/run"
     plain = hoigen.curate(**how, run=tmp_path / "plain")
     hoigen.table(tmp_path / "plain", out=tmp_path / "plain.parquet")
 
-    store = Folder("memory://store/run")
-    monkeypatch.setattr(runs, "Run", functools.partial(runs.Run, tables=store))
-    there = hoigen.curate(**how, run=tmp_path / "run")
+    there = hoigen.curate(**how, run=run)
     assert there == plain
-    assert hoigen.funnel(tmp_path / "run") == plain
-    assert hoigen.curate(**how, run=tmp_path / "run") == plain, "nothing is left to do"
-    hoigen.table(tmp_path / "run", out=tmp_path / "there.parquet")
+    assert hoigen.funnel(run) == plain
+    assert hoigen.curate(**how, run=run) == there, "nothing is left to do"
+    hoigen.table(run, out=tmp_path / "there.parquet")
     assert pq.read_table(tmp_path / "there.parquet").equals(pq.read_table(tmp_path / "plain.parquet"))
-    hoigen.report(tmp_path / "run", shown=1)
+    hoigen.report(run, shown=1)
     [kept, *_] = [row for row in pq.read_table(tmp_path / "there.parquet").to_pylist() if row["state"] == "kept"]
-    assert f"clip {kept['id']}" in str(hoigen.show(tmp_path / "run", kept["id"]))
+    assert f"clip {kept['id']}" in str(hoigen.show(run, kept["id"]))
 
-    recipe = yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())
-    assert recipe["recipe"]["shard_size"] == 2
-    assert [path for path in (tmp_path / "run").rglob("*.parquet") if path.name != "videos.parquet"] == []
-    inside = {path.split("/run/")[1].split("/")[0] for path in fsspec.filesystem("memory").find("/store/run")}
-    assert inside == {"clips", "scores", "shards.parquet"}, "journals and what was found are gone"
+    memory = fsspec.filesystem("memory")
+    inside = {path.split("/run/")[1].split("/")[0] for path in memory.find("/store/run")}
+    assert inside == {
+        "clips",
+        "events",
+        "ranks",
+        "report.html",
+        "run.yaml",
+        "scores",
+        "shards.parquet",
+        "videos.parquet",
+    }
+    here = stores / "store" / "run"
+    assert [path.name for path in here.rglob("*.parquet")] == ["videos.parquet"]
+    recipe = yaml.safe_load(memory.cat("/store/run/run.yaml"))["recipe"]
+    assert (recipe["run"], recipe["shard_size"]) == (run, 2)
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Path:
+    """Another machine, as far as its disk goes; its folder of runs in stores."""
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / name))
+    return tmp_path / name / "stores" / "memory"
+
+
+def test_parts_on_two_machines_make_the_dataset_of_one(
+    tmp_path: Path, tiny_video: Path, stores: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = wild(tmp_path / "videos", tiny_video)
+    hoigen.curate(**how, run=tmp_path / "plain")
+    run = "memory://store/run"
+    recipe = tmp_path / "recipe.yaml"
+    keys = {name: value for name, value in how.items() if name != "quiet"}
+    recipe.write_text(yaml.safe_dump(keys | {"videos": str(how["videos"]), "run": run}))
+    assert main(["curate", str(recipe), "--prepare", "--quiet"]) == 0
+    assert f"{run} is prepared: 6 videos" in capsys.readouterr().out
+    open_ones = {"a": 0, "b": 1}
+    for _ in range(4):
+        for name, part in list(open_ones.items()):
+            machine(monkeypatch, tmp_path, name)
+            code = main(["work", run, "--part", f"{part}/2", "--quiet"])
+            assert code in (0, 75), capsys.readouterr().err
+            if code == 0:
+                del open_ones[name]
+    assert not open_ones
+    machine(monkeypatch, tmp_path, "c")
+    rows = {where: list(hoigen.table(where)) for where in (run, tmp_path / "plain")}
+    assert rows[run] == rows[tmp_path / "plain"]
+    assert [part.part for part in hoigen.watch(run).parts] == ["0/2", "1/2"]
+    assert main(["funnel", run]) == 0
+    shown = capsys.readouterr().out
+    assert "stores" not in shown
+
+
+def test_answers_of_experts_are_shared_by_machines(
+    tmp_path: Path, tiny_video: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = wild(tmp_path / "videos", tiny_video)
+    run = "memory://store/run"
+    hoigen.curate(**how, run=run)
+    expert = {"single": {"expert": "fake_world"}}
+    made = hoigen.caption(run, set=[f"captioner={json.dumps(expert)}"], quiet=True, report=False)
+    memory = fsspec.filesystem("memory")
+    assert [path for path in memory.find("/store/run/calls") if path.endswith(".parquet")]
+    assert not (stores / "store" / "run" / "calls").exists()
+    machine(monkeypatch, tmp_path, "b")
+    again = hoigen.caption(run, set=[f"captioner={json.dumps(expert)}"], quiet=True, report=False)
+    assert str(again) == str(made).replace(str(stores), str(tmp_path / "b" / "stores" / "memory"))
+
+
+def test_a_part_that_runs_is_not_done_twice_and_one_that_is_gone_is_taken_over(
+    tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "SILENT", 0.3)
+    monkeypatch.setattr(lease, "LOOK", 0.02)
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    run = Run(stores / "store" / "run")
+    locks = run.folder.child("locks")
+    with held(run, Rank(0, 2)), held(run, Rank(1, 2)):
+        assert locks.names() == ["part-0", "part-1"]
+        elsewhere = Run(machine(monkeypatch, tmp_path, "b") / "store" / "run")
+        monkeypatch.setattr(lease, "machine", lambda: "another")
+        with (
+            pytest.raises(UsageError, match=rf"part-0 is held by process {os.getpid()} of"),
+            held(elsewhere, Rank(0, 2)),
+        ):
+            pass
+        with pytest.raises(UsageError, match="share the run among 2 parts"), held(elsewhere, Rank(2, 5)):
+            pass
+    assert locks.names() == []
+    locks.write("part-0", json.dumps({"holder": "x", "host": "gone", "pid": 1, "machine": "m", "of": 3}).encode())
+    with held(elsewhere, Rank(1, 2)):
+        assert locks.names() == ["part-1"], "of another number of parts, and silent"
+    locks.write("part-1", b"torn")
+    with held(elsewhere, Rank(1, 2)):
+        pass
+    assert fsspec.filesystem("memory").find("/store/run/locks") == []
+
+
+def test_a_holder_whose_place_was_taken_is_stopped(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.02)
+    stopped = threading.Event()
+    monkeypatch.setattr(lease._thread, "interrupt_main", stopped.set)
+    folder = Folder("memory://store/run/locks")
+    with lease.Lease(folder, "part-0").held():
+        folder.write("part-0", json.dumps({"holder": "another"}).encode())
+        assert stopped.wait(20)
+    assert json.loads(folder.read("part-0")) == {"holder": "another"}, "what is another's stays"
+
+
+def test_of_several_who_find_a_dead_holder_one_gets_its_place(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "SILENT", 0.2)
+    monkeypatch.setattr(lease, "LOOK", 0.01)
+    folder = Folder("memory://store/run/locks")
+    folder.write("last", json.dumps({"holder": "x", "host": "gone", "pid": 1, "machine": "m", "beat": 7}).encode())
+    inside, most, lock = [0], [0], threading.Lock()
+    got = []
+
+    def one() -> None:
+        try:
+            with lease.Lease(folder, "last").held():
+                with lock:
+                    inside[0] += 1
+                    most[0] = max(most[0], inside[0])
+                time.sleep(0.05)
+                with lock:
+                    inside[0] -= 1
+            got.append(1)
+        except Locked:
+            pass
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got
+    assert most == [1]
+
+
+def test_what_a_killed_command_left_here_goes_into_the_store_with_the_next(
+    tmp_path: Path, tiny_video: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = wild(tmp_path / "videos", tiny_video)
+    run = "memory://store/run"
+    hoigen.curate(**how, run=run)
+    memory, here = fsspec.filesystem("memory"), stores / "store" / "run"
+    (here / "removals.json").write_text("[]")
+    hoigen.funnel(run)
+    assert memory.cat("/store/run/removals.json") == b"[]"
+
+    there = machine(monkeypatch, tmp_path, "b") / "store" / "run"
+    with side.opened(run) as place:
+        assert place == there
+        assert (there / "removals.json").read_text() == "[]"
+        (there / "removals.json").write_text("[ ]")
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "home"))
+    with side.opened(run):
+        assert (here / "removals.json").read_text() == "[ ]"
+        (here / "removals.json").unlink()
+    assert not memory.exists("/store/run/removals.json")
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "b"))
+    with side.opened(run):
+        assert not (there / "removals.json").exists()
+
+
+def test_what_needs_a_disk_says_so(
+    tmp_path: Path, tiny_video: Path, stores: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = "memory://store/run"
+    hoigen.curate(**wild(tmp_path / "videos", tiny_video), run=run)
+    for command in (["review", run], ["children", run], ["cut", run]):
+        assert main(command) == 2
+        assert f"works on a run on a disk of this machine; it came as {run}" in capsys.readouterr().err
+    assert main(["cut", run, "--out", str(tmp_path / "cut"), "--quiet"]) == 0
+    assert len(list((tmp_path / "cut").glob("*.mp4"))) == len(list(hoigen.table(run, state="kept")))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://h/run", "or one in an object store"),
+        ("ftp://h/run", "ftp:// is not opened"),
+        ("memory://", "a bucket and a path in it"),
+        ("memory://a/../b", "a bucket and a path in it"),
+        ("memory://none/run", "is not a run: it has no run.yaml"),
+    ],
+)
+def test_an_address_that_is_no_run_is_one_error(
+    stores: Path, capsys: pytest.CaptureFixture[str], address: str, said: str
+) -> None:
+    assert main(["funnel", address]) == 2
+    assert said in capsys.readouterr().err
+    assert not stores.exists()
+
+
+def test_tables_without_a_run_yaml_are_no_run(stores: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fsspec.filesystem("memory").pipe_file("/store/run/clips/00000.parquet", b"x")
+    assert main(["funnel", "memory://store/run"]) == 2
+    assert "memory://store/run has tables and no run.yaml" in capsys.readouterr().err

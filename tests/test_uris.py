@@ -236,15 +236,12 @@ def test_what_is_written_to_a_disk_is_never_given_an_address(
     """`s3://bucket/run` as a path is the folder `bucket` in a folder named `s3:` of wherever one is."""
     monkeypatch.chdir(tmp_path)
     commands = [["cut", "r", "--out"], ["table", "r", "--out"], ["stats", "r", "--out"], ["report", "r", "--out"]]
-    commands += [["curate", "lite", "--videos", ".", "--run"], ["funnel"], ["evaluate", "--videos", ".", "--run"]]
     for command in commands:
         assert main([*command, address]) == 2
         assert "this machine" in capsys.readouterr().err, command
     calls = [
         lambda: hoigen.table("r", out=address),
-        lambda: hoigen.table(address),
-        lambda: hoigen.clip_stats(Path(address)),
-        lambda: hoigen.curate(videos=tmp_path, run=address),
+        lambda: hoigen.prompts(out=Path(address)),
     ]
     for call in calls:
         with pytest.raises(UsageError, match=r"of this machine.* it came as"):

@@ -19,9 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoigen.core.errors import UsageError
-from hoigen.data import annotations
+from hoigen.data import annotations, side
 from hoigen.data.annotations import Annotation, Annotations, answers
-from hoigen.data.files import Folder
 from hoigen.data.run import Run
 
 
@@ -257,7 +256,8 @@ def test_answers_to_a_question(tmp_path: Path) -> None:
 def test_annotations_of_a_run_in_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
     monkeypatch.setattr(annotations, "MANY", 3)
-    run = Run(tmp_path, tables=Folder("memory://annotated/run"))
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path))
+    run = Run(side.place_of("memory://annotated/run"))
     for at in range(6):
         Annotations(run).append([said(f"c{at}", "yes")])
     assert [row.clip for row in Annotations(run).latest()] == [f"c{at}" for at in range(6)]

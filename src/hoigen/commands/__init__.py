@@ -5,10 +5,11 @@ A command's arguments are those of its function, or of the function `command` wh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,42 @@ def verb_of(module: str) -> Callable[..., Any]:
         for name in lists:
             if isinstance(alone := came.get(name), str | bytes | Path):
                 raise UsageError(f"{module}: {name} is a list; it came as {alone!r}: give [{alone!r}]")
-        return verb(*given, **named)
+        return in_stores(verb)(*given, **named)
 
     return called
+
+
+RUNS = ("run", "runs", "beside")
+"""Arguments that name runs."""
+
+
+def in_stores(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """A verb whose runs may be in object stores: it works with the folder that such a run has on this machine.
+
+    Args:
+        verb: the function.
+    """
+    signature = inspect.signature(verb)
+
+    @functools.wraps(verb)
+    def called(*given: Any, **named: Any) -> Any:
+        came = signature.bind_partial(*given, **named)
+        with contextlib.ExitStack() as stack:
+            for name in RUNS:
+                value = came.arguments.get(name)
+                if isinstance(value, str | Path):
+                    came.arguments[name] = _at(value, stack)
+                elif isinstance(value, Sequence):  # `list` is a command here
+                    came.arguments[name] = [
+                        _at(each, stack) if isinstance(each, str | Path) else each for each in value
+                    ]
+            return verb(*came.args, **came.kwargs)
+
+    return called
+
+
+def _at(run: str | Path, stack: contextlib.ExitStack) -> str | Path:
+    from hoigen.data import side
+
+    found: str | Path = stack.enter_context(side.opened(run))
+    return found

@@ -195,7 +195,7 @@ def caption(
     _, steps = steps_of(folder)
     job = replace(job_of(spec), retry=retry)
     with held(folder, mine):
-        calls = Calls(folder.calls_folder)
+        calls = Calls(folder.calls)
         try:
             if batch_in:
                 print(batch.take(calls, batch_in), file=sys.stderr)

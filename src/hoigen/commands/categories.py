@@ -83,7 +83,7 @@ def categories(
         except yaml.YAMLError as error:
             raise UsageError(f"--expert is a name or YAML; it came as {expert!r}: {error}") from None
         trusted.settle({"expert": spec}, None, None)  # given as an argument, which is asking
-        rows = by_expert(texts, make("expert", spec, "--expert"), Run(Path(run)).calls_folder, tally, retry)
+        rows = by_expert(texts, make("expert", spec, "--expert"), Run(Path(run)).calls, tally, retry)
     table.write(path, tally.through(rows), tally)
     if out is not None:
         written = copy_to(duckdb.connect(), f"select * from {rows_of_file(path)}", chosen, out)

@@ -77,6 +77,7 @@ def children(
     """
     from hoigen.commands.curate import carry_out
     from hoigen.core import hosts, trusted
+    from hoigen.data import side
     from hoigen.data.run import Run
     from hoigen.recipe.build import recipe_of
     from hoigen.recipe.recipe import check_numbers
@@ -86,6 +87,7 @@ def children(
     from hoigen.work.task import Limits, cores
 
     check_numbers({"workers": workers})
+    side.check_on_disk(Path(run), "hoigen children")
     folder = Run(Path(run))
     recipe = folder.recipe()
     trusted.check(recipe, folder.recipe_file)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hoigen.commands import VERBS, module_of
+from hoigen.commands import RUNS, VERBS, in_stores, module_of
 from hoigen.core.errors import HoigenError, RanksOpen, UsageError
 from hoigen.core.harmless import plain
 
@@ -62,13 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hoigen: what works on videos runs on Linux (macOS: not run yet); {system}", file=sys.stderr)
         return 1
     except UsageError as error:
-        print(plain(f"hoigen: {error}"), file=sys.stderr)
+        print(_shown(f"hoigen: {error}"), file=sys.stderr)
         return 2
     except RanksOpen as open_ones:
-        print(plain(str(open_ones)), file=sys.stderr)
+        print(_shown(str(open_ones)), file=sys.stderr)
         return 75
     except HoigenError as error:
-        print(plain(f"hoigen: {error}"), file=sys.stderr)
+        print(_shown(f"hoigen: {error}"), file=sys.stderr)
         return 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -158,12 +158,19 @@ def _main(arguments: list[str]) -> int:
             raise UsageError(f"--trust {trusted.shown(Path(file))}: {error}") from None
     for file in trusted.files_in(typed):
         trusted.trust(file)
-    result = verb_function(name)(**options)
+    result = in_stores(verb_function(name))(**options)
     if result is not None:
-        print(plain(str(result)))
+        print(_shown(str(result)))
     if getattr(result, "incomplete", False):
         return 1
     return SOME_FAILED if getattr(result, "partial", False) else 0
+
+
+def _shown(text: str) -> str:
+    """A text as it is printed: harmless, and runs in stores by their address."""
+    from hoigen.data.side import named
+
+    return plain(named(text))
 
 
 TYPED: Mapping[str, str] = {"try": "measure", "categories": "expert", "export": "to"}
@@ -210,6 +217,7 @@ def add_arguments(parser: argparse.ArgumentParser, function: Verb) -> None:
 
     for key in arguments_of(function):
         kind, many, choices = _form(key.hint)
+        kind = _run if kind is _path and key.name in RUNS else kind
         how: dict[str, Any] = {"help": key.help.replace("%", "%%"), "type": kind}
         if key.option and kind is bool:
             how |= {"action": argparse.BooleanOptionalAction, "default": key.default}
@@ -237,6 +245,13 @@ def _form(hint: Any) -> tuple[Any, bool, tuple[Any, ...] | None]:
     if options:  # of a union; null is what stands where nothing is typed
         return _form(options[0])
     return (_path if hint is Path else hint), False, None
+
+
+def _run(text: str) -> Path | str:
+    """A run as typed: its folder, or its address in a store."""
+    from hoigen.core.uris import address_in
+
+    return address_in(text) or _path(text)
 
 
 def _path(text: str) -> Path:

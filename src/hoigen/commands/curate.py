@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from hoigen.commands.options import DryRun, Executor, Prepare, Quiet, switches
 from hoigen.core.clip import Seconds
@@ -75,6 +76,23 @@ def curate(
     return carry_out(Recipe(**given), beside=beside, quiet=quiet, trust=trust)
 
 
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _opened(do: Callable[Concatenate[Recipe, P], T]) -> Callable[Concatenate[Recipe, P], T]:
+    """What is done with a recipe whose run may be in an object store."""
+
+    @functools.wraps(do)
+    def done(recipe: Recipe, /, *given: P.args, **named: P.kwargs) -> T:
+        from hoigen.data import side
+
+        with side.opened(recipe.run) as place:
+            return do(replace(recipe, run=place), *given, **named)
+
+    return done
+
+
 def command(
     recipe: Annotated[str, Setting("a recipe's YAML file, or the name of one that comes with hoigen (lite, paper)")],
     *,
@@ -124,6 +142,7 @@ def command(
     return carry_out(wanted, beside=path.parent, quiet=quiet, trust=())
 
 
+@_opened
 def carry_out(
     recipe: Recipe,
     *,
@@ -205,6 +224,7 @@ class Prepared:
         )
 
 
+@_opened
 def prepared(
     recipe: Recipe, *, beside: Path | None = None, quiet: bool = False, trust: Sequence[str | Path] | None = None
 ) -> Prepared:
@@ -270,6 +290,7 @@ def _begun(asked: _Asked, *, quiet: bool, listed: bool, part: bool) -> tuple[tup
 
     Returns the steps; whether the run is new: then all model files are here; and what is told of the list.
     """
+    from hoigen.data import side
     from hoigen.data.sources import read_sources, say_on_stderr
     from hoigen.data.videolist import said_of_gone, uris_of, write_or_extend
     from hoigen.rules.runfile import same_run, write_run_file
@@ -300,9 +321,11 @@ def _begun(asked: _Asked, *, quiet: bool, listed: bool, part: bool) -> tuple[tup
         if check is not None:
             check(uris_of(run.videos_file))
     write_run_file(run, recipe, steps, part=part)
+    side.put_back(run.path)  # before any table of it is there
     return steps, fresh, told
 
 
+@_opened
 def plan(
     recipe: Recipe, beside: Path | None, asked: Mapping[str, Mapping[str, Any]] | None = None, videos: int | None = None
 ) -> Planned:

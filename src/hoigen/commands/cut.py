@@ -16,7 +16,7 @@ from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
 from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
-from hoigen.data import cutnote
+from hoigen.data import cutnote, side
 from hoigen.data.cutnote import BLURRED, NOTE, SUFFIXES, Kind
 from hoigen.data.parquet import quoted
 from hoigen.work.stage import Item, Stage
@@ -157,6 +157,8 @@ def cut(
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     total = sum(kept_counts(folder, steps).values())
+    if out is None:
+        side.check_on_disk(folder.path, "hoigen cut without --out")
     target = on_disk(out, "--out") if out is not None else folder.cut_folder
     folder.check_links()
     check_numbers({"workers": workers, "deadline": deadline})

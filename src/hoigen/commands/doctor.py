@@ -207,6 +207,7 @@ def doctor(
 
     Raises WeightsError when `fetch` is asked for and a file cannot be had.
     """
+    from hoigen.core.places import home
     from hoigen.models import files, lock
     from hoigen.models.cards import CARDS, Url
     from hoigen.work.task import cores
@@ -248,7 +249,7 @@ def doctor(
             _Extra(name, gives, tuple(_package(needed, imported=False) for needed in _requirements(name)))
             for name, gives in EXTRAS.items()
         ),
-        home=files.home(),
+        home=home(),
         weights=tuple(weights),
         unpinned=tuple(_Unpinned(name, entry.get(key, ""), entry.get("noted", "")) for name, entry, key in pins),
         lock=lock.lock_file(),

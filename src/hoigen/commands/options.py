@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoigen.data.cutnote import By
     from hoigen.work.ranks import Rank
 
-RunFolder = Annotated[Path, Setting("the folder of the run")]
+RunFolder = Annotated[Path, Setting("the folder of the run, or its address in an object store (s3://bucket/run)")]
 Quiet = Annotated[bool, Setting("no progress bars")]
 Decoding = Annotated[
     list[str] | None,

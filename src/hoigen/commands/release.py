@@ -10,6 +10,7 @@ from hoigen.commands.options import RunFolder
 from hoigen.core.settings import Setting
 from hoigen.core.uris import on_disk
 from hoigen.core.words import plural
+from hoigen.data import side
 
 if TYPE_CHECKING:
     from hoigen.dataset.release.making import Released
@@ -84,6 +85,8 @@ def release(
     folder = Run(Path(run))
     _, steps = steps_of(folder)
     called = name if name is not None else folder.path.resolve().name
+    if out is None:
+        side.check_on_disk(folder.path, "hoigen release without --out")
     target = on_disk(out, "--out") if out is not None else folder.path.resolve().parent / f"{called}-{version}"
     wanted = Wanted(
         name=called,

@@ -37,8 +37,8 @@ def retry(
     folder = Run(Path(run))
     recipe = recipe_of_run(folder, set or [], "a retry")
     otherwise = decoding_of(decoding or [])
-    if folder.calls_folder.is_dir() or folder.calls_folder.with_name("calls.sqlite").is_file():
-        calls = Calls(folder.calls_folder)
+    if folder.calls.names() or (folder.path / "calls.sqlite").is_file():
+        calls = Calls(folder.calls)
         calls.forget_unanswered("describer", "judge", "detector", decoding=otherwise)
         calls.close()
     return carry_out(recipe, quiet=quiet, trust=(), retry=True, rank=rank)

@@ -102,6 +102,7 @@ def review_app(
     Returns what was done, once the server is stopped. Raises UsageError before anything is served.
     """
     from hoigen.core.errors import SetupError
+    from hoigen.data import side
 
     try:
         from hoigen.review import export as exporting
@@ -110,6 +111,7 @@ def review_app(
         raise SetupError(f"hoigen review needs {error.name}: pip install 'hoigen[review]'") from None
     from importlib import metadata
 
+    side.check_on_disk(Path(run), "hoigen review")
     folder = project.file_of(Path(run))
     if sum(map(bool, (invite, export, backup, restore, prepare, write, read))) > 1:
         raise UsageError("one of --invite, --export, --backup, --restore, --prepare, --write, --read at a time")

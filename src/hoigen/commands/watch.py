@@ -18,6 +18,7 @@ from hoigen.core.clip import Seconds
 from hoigen.core.errors import SetupError, UsageError
 from hoigen.core.settings import Setting
 from hoigen.core.words import plural
+from hoigen.data import side
 
 RECENT: Seconds = 60.0
 """What a rate is taken over."""
@@ -236,6 +237,7 @@ class _Watcher:
         self.files: dict[str, _File] = {}
 
     def look(self) -> Watched:
+        side.fetch(self.run)
         for path in self.folder.glob("*-of-*.jsonl"):
             self.files.setdefault(path.name, _File(path)).read_on()
         order = sorted(self.files.values(), key=lambda file: [int(each) for each in file.part.split("/")][::-1])

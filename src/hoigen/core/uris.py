@@ -106,14 +106,22 @@ def on_disk(path: str | os.PathLike[str], what: str) -> Path:
         path: as it was given.
         what: whose place it is, for the error (`--out`).
     """
-    text = path_of(os.fspath(path))
-    head, mark, _ = text.partition(":/")
-    if "://" in text or (mark and head.lower() in allowed()):
+    if (address := address_in(path)) is not None:
         raise UsageError(
-            f"{what}: a path of this machine; it came as {masked(text)} (what hoigen export writes may go to a store: "
-            "docs/export.md)"
+            f"{what}: a path of this machine; it came as {masked(address)} (what hoigen export writes may go to a "
+            "store: docs/export.md)"
         )
-    return Path(text)
+    return Path(path_of(os.fspath(path)))
+
+
+def address_in(path: str | os.PathLike[str]) -> str | None:
+    """The address that was given in the place of a path, also where it was made one (`s3:/a/b`); None for a path of
+    this machine, and for a `file://`, which names one."""
+    text = path_of(os.fspath(path))
+    head, mark, tail = text.partition(":/")
+    if "://" not in text and not (mark and head.lower() in allowed()):
+        return None
+    return f"{head}://{tail.lstrip('/')}" if mark else text
 
 
 def _has_host(scheme: str) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
-from hoigen.core.errors import Locked, SetupError, UsageError, shown
+from hoigen.core.errors import Locked, UsageError, shown
 from hoigen.core.uris import scheme_of, store_of
 
 
@@ -177,10 +177,9 @@ class Folder:
         """Holds the file `name` for this process until the block ends. A folder that was made for it and in which
         nothing was written goes again where the block ends with an error.
 
-        Raises Locked at once when another process holds it, and SetupError in a store, which has no locks.
+        Raises Locked at once when another process holds it. In a store, which has no such locks, a `Lease` does it.
         """
-        if not self.is_local:
-            raise SetupError(f"{self.uri}: an object store cannot be locked; run one process there, on a disk several")
+        assert self.is_local, f"{self.uri}: a store has no locks; a Lease is wanted"
         path = Path(self.path(name))
         with contextlib.ExitStack() as stack:
             stack.enter_context(nothing_left(path.parent, (name,)))

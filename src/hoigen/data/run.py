@@ -47,11 +47,13 @@ from hoigen.data.columns import (
 from hoigen.data.files import Folder
 from hoigen.data.journal import Journal
 from hoigen.data.parquet import parquet_file
+from hoigen.data.side import address_of
 from hoigen.data.tables import Table
 
 SHARDS_FILE = "shards.parquet"
 OWN = (
     *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
+    "locks",
     *("calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
     *("cut", "review", "children", "sets", "stats", "split", "removals.json", "events"),
 )
@@ -93,20 +95,19 @@ class Run:
     """A run's folder. Making one touches nothing on disk.
 
     Args:
-        path: its pages, run.yaml, the list of videos and what experts answered.
-        tables: where its tables and journals lie, which may be an object store; in the same folder when not given.
+        path: the folder; of a run in an object store, that of its files on this machine (`hoigen.data.side`).
 
-    `folder` is where the tables and journals lie, `annotations` what people say of the clips
-    (`hoigen.data.annotations`), `caption_file` tells which captioner's captions are in force.
+    `folder` is where tables, journals, markers and answers lie (for a run in a store: there), `calls` what experts
+    answered, `annotations` what people say of the clips (`hoigen.data.annotations`), `caption_file` tells which
+    captioner's captions are in force.
     """
 
     path: Path
-    tables: Folder | None = None
     folder: Folder = field(init=False, compare=False, repr=False)
     annotations: Folder = field(init=False, compare=False, repr=False)
     recipe_file: Path = field(init=False, compare=False, repr=False)
     videos_file: Path = field(init=False, compare=False, repr=False)
-    calls_folder: Path = field(init=False, compare=False, repr=False)
+    calls: Folder = field(init=False, compare=False, repr=False)
     caption_file: Path = field(init=False, compare=False, repr=False)
     report_file: Path = field(init=False, compare=False, repr=False)
     suggest_folder: Path = field(init=False, compare=False, repr=False)
@@ -117,13 +118,13 @@ class Run:
 
     def __post_init__(self) -> None:
         on_disk(self.path, "a run's folder")
-        folder = self.tables or Folder(str(self.path))
+        folder = Folder(address_of(self.path) or str(self.path))
         there: dict[str, Any] = {
             "folder": folder,
             "annotations": folder.child("annotations"),
             "recipe_file": self.path / "run.yaml",
             "videos_file": self.path / "videos.parquet",
-            "calls_folder": self.path / "calls",
+            "calls": folder.child("calls"),
             "caption_file": self.path / "captions" / "caption.yaml",
             "report_file": self.path / "report.html",
             "suggest_folder": self.path / "suggest",
@@ -134,6 +135,11 @@ class Run:
         }
         for name, place in there.items():
             object.__setattr__(self, name, place)
+
+    @property
+    def address(self) -> str:
+        """By what the run is found from anywhere: its address in a store, or its whole path."""
+        return str(self.path.resolve()) if self.folder.is_local else self.folder.uri
 
     @property
     def parents(self) -> Run | None:

@@ -14,20 +14,10 @@ import zipfile
 from pathlib import Path
 
 from hoigen.core.errors import UsageError, WeightsError
+from hoigen.core.places import cache, home
 from hoigen.models import cards, lock, tensors
 from hoigen.models.cards import Archive, ModelCard, OwnFile, Url, WheelMember
 from hoigen.models.tensors import Found, digest
-
-
-def home() -> Path:
-    """The folder of fetched files: $HOIGEN_HOME, else $XDG_CACHE_HOME/hoigen, else ~/.cache/hoigen."""
-    if own := os.environ.get("HOIGEN_HOME"):
-        return Path(own).expanduser()
-    return _cache() / "hoigen"
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser()
 
 
 def path_of(card: ModelCard) -> Path:
@@ -48,7 +38,7 @@ def present(card: ModelCard) -> Path | None:
     places = [path_of(card)]  # then where VBench, CLIP and torch.hub put it
     for folder in card.source.elsewhere if isinstance(card.source, Url) else ():
         moved = Path(vbench) / folder.removeprefix("vbench/") if vbench and folder.startswith("vbench/") else None
-        places.append((moved or _cache() / folder) / card.file)
+        places.append((moved or cache() / folder) / card.file)
     return next((place for place in places if place.is_file()), None)
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import UsageError, nearest
 from hoigen.core.settings import Setting, check_bounds, keys_of
-from hoigen.core.uris import masked, scheme_of
+from hoigen.core.uris import address_in
+from hoigen.data.side import place_of
 from hoigen.work.task import DEADLINE, LOAD_DEADLINE, MEMORY_MB
 
 
@@ -26,7 +27,10 @@ class Recipe:
         str | Path | Sequence[str],
         Setting("a folder, a glob, a video, `-` for a list on stdin, or a list (CSV, TSV, JSON, JSONL, Parquet)"),
     ]
-    run: Annotated[str | Path, Setting("the folder of the run; made when absent")]
+    run: Annotated[
+        str | Path,
+        Setting("the folder of the run, or its address in an object store (s3://bucket/run); made when absent"),
+    ]
     bad_rows: Annotated[
         Literal["stop", "fail"],
         Setting(
@@ -111,8 +115,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not str(self.run).strip():
             raise UsageError("run: a folder; it came as an empty text")
-        if scheme_of(str(self.run)):
-            raise UsageError(f"run: a folder of this machine, without ://; it came as {masked(str(self.run))}")
+        if (address := address_in(self.run)) is not None:
+            place_of(address)
         if self.duplicates not in ("drop", "keep"):
             raise UsageError(f"duplicates: drop or keep; it came as {self.duplicates!r}")
         check_numbers(vars(self))

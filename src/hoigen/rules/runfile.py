@@ -106,7 +106,7 @@ def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
         found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(str(videos))
     else:
         found["videos"] = [item if item == "-" else absolute(str(item)) for item in videos]
-    return found | {"run": str(run.path.resolve())}
+    return found | {"run": run.address}
 
 
 def same_run(run: Run, recipe: Recipe) -> None:

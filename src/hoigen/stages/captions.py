@@ -30,7 +30,6 @@ from hoigen.core.score import Caption
 from hoigen.core.stats import alike
 from hoigen.data import tables
 from hoigen.data.columns import Row
-from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.models import uses
 from hoigen.models.client import asking, name_of
@@ -105,7 +104,7 @@ def caption_clips(
     counts = kept_counts(run, steps)
     rules = [(step.name, step.fingerprint, {name: repr(rule) for name, rule in step.rules.items()}) for step in steps]
     facts = [job.name, job.fingerprint, sealed_as(run), rules, sorted(counts.items())]
-    barrier = Barrier(Folder(str(run.path)), rank, "captions", tables.digest_of(facts))
+    barrier = Barrier(run.folder, rank, "captions", tables.digest_of(facts))
     stage = CaptionStage(run, steps, job, desk, rank, barrier if meet else None, limits, quiet=quiet)
     stage.go(limits, total=sum(count for shard, count in counts.items() if rank.mine(shard)), quiet=quiet)
     return barrier

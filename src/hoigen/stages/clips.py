@@ -23,7 +23,6 @@ from hoigen.core.stats import alike
 from hoigen.core.words import plural
 from hoigen.data import tables, videolist
 from hoigen.data.columns import CLIP_COLUMNS, Row
-from hoigen.data.files import Folder
 from hoigen.data.parquet import named, part_rows, quoted
 from hoigen.data.run import SHARDS_FILE, Run, ShardRange
 from hoigen.models import uses
@@ -82,7 +81,7 @@ def make_clips(
     fingerprint = tables.digest_of({"shots": shots, "min": min_length, "max": max_length, "size": size})
     videos = part_rows(run.videos_file) or 0
     made_of = tables.digest_of({"fingerprint": fingerprint, "videos": videos, "by_content": by_content})
-    barrier = Barrier(Folder(str(run.path)), rank, "clips", made_of)
+    barrier = Barrier(run.folder, rank, "clips", made_of)
     setup = partial(setup_ingest, shots, min_length, max_length)
     stage = ClipStage(run, setup, fingerprint, size, rank, barrier, retry=retry)
     mine = sum(min(size, videos - at) for at in range(0, videos, size) if rank.mine(at // size))
@@ -102,7 +101,7 @@ def make_clips(
 def sealed_as(run: Run) -> dict[str, Any]:
     """What was sealed last: `of` (a digest of list and settings) and `times`, how often there was something to seal, so
     that what depends on the clips knows when they have changed. Nothing when the run was not sealed yet."""
-    folder = Folder(str(run.path)).child("ranks")
+    folder = run.folder.child("ranks")
     try:
         found = json.loads(folder.read(SEALED)) if folder.exists(SEALED) else {}
     except ValueError:  # damaged: sealing once more changes nothing
@@ -294,7 +293,7 @@ def seal(run: Run, fingerprint: str, size: int, barrier: Barrier, *, by_content:
             if folder.exists(name) and folder.stamp(name) == stamped:  # else it was found anew meanwhile
                 folder.remove(name)
         facts = {"of": barrier.digest, "times": before.get("times", 0) + 1}
-        Folder(str(run.path)).child("ranks").write(SEALED, json.dumps(facts).encode())
+        run.folder.child("ranks").write(SEALED, json.dumps(facts).encode())
 
 
 class _Sealing:

@@ -18,7 +18,6 @@ from hoigen.core.errors import SetupError
 from hoigen.core.words import plural
 from hoigen.data import tables
 from hoigen.data.columns import SCORE_COLUMNS, Row
-from hoigen.data.files import Folder
 from hoigen.data.parquet import Lookup
 from hoigen.data.run import Run
 from hoigen.models import uses
@@ -70,7 +69,7 @@ def score_clips(
     for notice in uses.notices(unit for step in steps for unit in step.units):
         print(f"hoigen: {notice}", file=sys.stderr)
     facts = [sealed_as(run), measures, [_same_for_all(step) for step in steps], score_all]
-    barrier = Barrier(Folder(str(run.path)), rank, "scores", tables.digest_of(facts))
+    barrier = Barrier(run.folder, rank, "scores", tables.digest_of(facts))
     how = (limits, models_present, retry)
     stage = ScoreStage(run, steps, measures, keep, score_all, rank, barrier, *how, quiet=quiet)
     if any(run.observations(*where).shards() for where in observers_of(steps)):  # no model is fetched for these

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hoigen.data.run import Run
 
 LAST_STEP = ".lock-last"
+LOCKS = "locks"
+"""Where in a store, instead of locks of files, lie those of `hoigen.data.lease`."""
 DIVISION = ".lock-ranks"
 PATIENCE: Seconds = 1.0
 """How long processes of another number of ranks may still be there: they may be looking at the file too."""
@@ -95,7 +97,12 @@ class Barrier:
         with contextlib.ExitStack() as stack:
             if self.folder.is_local or self.rank.of > 1:
                 try:
-                    stack.enter_context(self.folder.lock(LAST_STEP))
+                    if self.folder.is_local:
+                        stack.enter_context(self.folder.lock(LAST_STEP))
+                    else:
+                        from hoigen.data.lease import Lease
+
+                        stack.enter_context(Lease(self.folder.child(LOCKS), "last").held())
                 except Locked:
                     raise RanksOpen([], BUSY) from None
             yield
@@ -166,4 +173,33 @@ def held(run: Run, rank: Rank) -> Iterator[None]:
         except Locked:
             raise UsageError(f"{run.path} is in use by another hoigen process") from None
         stack.enter_context(one_division(run.path, rank))
+        if not run.folder.is_local:
+            stack.enter_context(_held_in_store(run.folder.child(LOCKS), rank))
+        yield
+
+
+@contextlib.contextmanager
+def _held_in_store(folder: Folder, rank: Rank) -> Iterator[None]:
+    """As `held`, for the processes of other machines.
+
+    Args:
+        folder: of the locks, in a store.
+        rank: this process.
+    """
+    from hoigen.data.lease import Lease
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(Lease(folder, f"part-{rank.number}", {"of": rank.of}).held())
+        except Locked as error:
+            raise UsageError(str(error)) from None
+        for name in folder.names():
+            other = Lease(folder, name)
+            found = other.read() if name.startswith("part-") else None
+            if found is not None and found.get("of") != rank.of and not other.dead():
+                raise UsageError(
+                    f"{folder.uri} is in use by hoigen processes that share the run among {found.get('of')} parts "
+                    f"(process {found.get('pid')} of {found.get('host')}); this one came with part "
+                    f"{rank.number}/{rank.of}. Wait for them to end, or use the same number"
+                )
         yield

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
 from hoigen.core.clip import Clip
 from hoigen.core.errors import SetupError
+from hoigen.data.files import Folder
 from hoigen.interactions.categories.rows import Category, categories_of
 from hoigen.interactions.categories.table import Tally
 from hoigen.models import uses
@@ -63,7 +63,7 @@ async def ask(talk: Conversation, expert: Expert, caption: str, *, prompt: str =
 
 
 def by_expert(
-    captions: Iterable[tuple[str, str]], expert: Expert, calls: Path, tally: Tally, retry: bool = False
+    captions: Iterable[tuple[str, str]], expert: Expert, calls: Folder, tally: Tally, retry: bool = False
 ) -> Iterator[Category]:
     """Rows in order of the captions, as many of which are asked about at once as the expert takes.
 

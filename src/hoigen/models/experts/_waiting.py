@@ -71,12 +71,13 @@ class Waiting:
     @property
     def desk(self) -> Desk:
         """The cache of answers, opened on first use."""
+        from hoigen.data.run import Run
         from hoigen.models.experts.calls import Calls
         from hoigen.models.experts.desk import Desk
 
         with self._lock:
             if self._desk is None:
-                self._desk = Desk(Calls(self.run / "calls" if self.run else None), asking=self._asking)
+                self._desk = Desk(Calls(Run(Path(self.run)).calls if self.run else None), asking=self._asking)
             return self._desk
 
 

@@ -76,12 +76,14 @@ class Calls:
     Raises UsageError when `folder` is a file.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        if folder is not None and folder.is_file():
-            raise UsageError(f"{folder} is a file; answers of experts are kept in a folder: give another name")
-        self.log = KeyedLog(Folder(str(folder)) if folder is not None else None, COLUMNS)
-        if folder is not None:
-            _take_over(folder.with_name(f"{folder.name}.sqlite"), self.log)
+    def __init__(self, folder: Path | Folder | None = None) -> None:
+        folder = Folder(str(folder)) if isinstance(folder, Path) else folder
+        path = Path(folder.uri) if folder is not None and folder.is_local else None
+        if path is not None and path.is_file():
+            raise UsageError(f"{path} is a file; answers of experts are kept in a folder: give another name")
+        self.log = KeyedLog(folder, COLUMNS)
+        if path is not None:
+            _take_over(path.with_name(f"{path.name}.sqlite"), self.log)
 
     def get(self, key: str, *, final_only: bool = True) -> Answer | None:
         """The kept answer; None when there is none.
