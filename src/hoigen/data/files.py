@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
@@ -182,7 +182,8 @@ class Folder:
         assert self.is_local, f"{self.uri}: a store has no locks; a Lease is wanted"
         path = Path(self.path(name))
         with contextlib.ExitStack() as stack:
-            stack.enter_context(nothing_left(path.parent, (name,)))
+            # what is locked may be a file of data, too
+            stack.enter_context(nothing_left(path.parent, lambda file: file == path and not file.stat().st_size))
             path.parent.mkdir(parents=True, exist_ok=True)
             yield stack.enter_context(self._held(path))
 
@@ -205,22 +206,23 @@ class Folder:
 
 
 @contextlib.contextmanager
-def nothing_left(folder: Path, own: Collection[str] = ()) -> Iterator[None]:
+def nothing_left(folder: Path, says_nothing: Callable[[Path], bool] = lambda _: False) -> Iterator[None]:
     """Takes a folder away again that the block has made, with those above it that were not there, where it ends with an
-    error and has written nothing but `own`.
+    error and has written nothing.
 
     Args:
         folder: that is made.
-        own: names of files in it that say nothing by themselves, as locks.
+        says_nothing: whether a file in it says nothing by itself, as a lock does; such files go along.
     """
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         yield
-    except BaseException:
+    except (Exception, KeyboardInterrupt):
         with contextlib.suppress(OSError):  # it was not made, or another process has come meanwhile
-            if made and set(os.listdir(folder)) <= set(own):
-                for name in own:
-                    (folder / name).unlink(missing_ok=True)
+            files = list(folder.iterdir()) if made else []
+            if made and all(map(says_nothing, files)):
+                for file in files:
+                    file.unlink()
                 for each in made:
                     each.rmdir()
         raise

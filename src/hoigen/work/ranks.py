@@ -162,7 +162,7 @@ def held(run: Run, rank: Rank) -> Iterator[None]:
     lock = f".lock-{rank.number}"
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(nothing_left(run.path, (lock, DIVISION)))
+            stack.enter_context(nothing_left(run.path, lambda file: file.name in (lock, DIVISION)))
             run.check_folder()
             run.check_links()
             run.path.mkdir(parents=True, exist_ok=True)
