@@ -2,13 +2,14 @@
 
     python3 -m venv DJ && DJ/bin/pip install torch==2.13.0 py-data-juicer==1.6.1 imageio-ffmpeg
     DJ/bin/pip install aiohttp av==13.1.0 opencv-contrib-python-headless      # without them it does not start
-    python benchmarks/race_data_juicer.py DJ [FOLDER] [--rounds 3]
+    python benchmarks/race_data_juicer.py DJ [FOLDER] [--rounds 3] [--made FOLDER]
 
 FOLDER: clips of one's own beside the rendered ones (12 moving clips of 6 s at 720p30, one each that stands still, is
 too small, too short and of 15 frames a second). The rules are the same: at least a second, at least 720 pixels (240 for
 FOLDER), motion. Motion is not the same number: data-juicer has Farneback's flow at 2 frames a second of the whole clip,
 scaled to 320 pixels here, which is kind to it; hoigen's `motion` has DIS flow of neighbouring frames at eight moments.
-data-juicer has two processes, PyAV to read, no cache; hoigen two workers. Both start as programs, start-up included.
+data-juicer has two processes, PyAV for headers, and its cache, as it comes; hoigen two workers. Both start as programs,
+start-up included.
 
 Told are wall time and CPU seconds of everything that was started: this process takes up what they leave behind
 (PR_SET_CHILD_SUBREAPER), since workers that nobody waits for are in no `time`. Then: the same command again, another
@@ -57,6 +58,19 @@ class Took:
     wall: float
     cpu: float
     code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Clips that are raced over. side: pixels that they have to have."""
+
+    name: str
+    clips: Sequence[Path]
+    side: int
+
+
+CASES = {"": (0.002, 0.25), ": the same command again": (0.002, 0.25), ": another threshold": (0.004, 0.5)}
+"""What is done, in this order -> hoigen's least motion and data-juicer's."""
 
 
 def encoded(source: str, seconds: float, path: Path, *more: str) -> None:
@@ -139,11 +153,11 @@ def theirs(
     listed(clips, folder)
     wide = 1280 if side == 720 else side
     settings = {
-        "project_name": "race", "dataset_path": str(folder / "clips.jsonl"), "np": 2, "use_cache": False,
+        "project_name": "race", "dataset_path": str(folder / "clips.jsonl"), "np": 2,
         "export_path": str(folder / "out" / "kept.jsonl"), "keep_stats_in_res_ds": True,
         "process": [
             {"video_duration_filter": {"min_duration": 1, "max_duration": 100000, "video_backend": "av"}},
-            {"video_resolution_filter": {"min_width": wide, "min_height": side, "video_backend": "av"}},
+            {"video_resolution_filter": {"min_width": wide, "min_height": side}},
             {"video_motion_score_filter": {"min_score": motion, "sampling_fps": 2, "size": 320}},
         ],
     }  # fmt: skip
@@ -188,26 +202,22 @@ def line(name: str, both: Sequence[tuple[Took, Took]], notes: str = "") -> None:
     print(f"| {name} | {told(us)} | {told(them)} | {often} | {notes} |", flush=True)
 
 
-def race(venv: Path, name: str, clips: Sequence[Path], side: int, rounds: int, env: Mapping[str, str]) -> None:
-    """All cases over one set of clips."""
+def race(venv: Path, sets: Sequence[Set], made: Sequence[Path], rounds: int, env: Mapping[str, str]) -> None:
+    """All cases over all sets of clips, told as they come; between the first and the second, what is damaged."""
     with tempfile.TemporaryDirectory() as place:
-        cases: dict[str, list[tuple[Took, Took]]] = {"first": [], "again": [], "threshold": []}
-        ours_ends = theirs_kept = ""
-        for turn in range(rounds):
-            here = [Path(place) / f"{who}{turn}" for who in ("us", "them")]
-            for folder in here:
-                folder.mkdir()
-            for case, motion in (("first", (0.002, 0.25)), ("again", (0.002, 0.25)), ("threshold", (0.004, 0.5))):
-                pair = (
-                    ours(clips, here[0], side, motion[0], env),
-                    theirs(venv, clips, here[1], side, motion[1], env),
-                )
-                cases[case].append(pair)
-                if case == "first":
-                    ours_ends, theirs_kept = ends(here[0]), kept_of(here[1])
-        line(f"{name}, {len(clips)} clips", cases["first"], f"{ours_ends}; {theirs_kept}")
-        line("the same command again", cases["again"])
-        line("another threshold of motion", cases["threshold"])
+        for case, motion in CASES.items():
+            for at, each in enumerate(sets):
+                pairs = []
+                for turn in range(rounds):
+                    here = [Path(place) / f"{who}-{at}-{turn}" for who in ("us", "them")]
+                    for folder in here:
+                        folder.mkdir(exist_ok=True)
+                    us = ours(each.clips, here[0], each.side, motion[0], env)
+                    pairs.append((us, theirs(venv, each.clips, here[1], each.side, motion[1], env)))
+                told = f"{ends(here[0])}; {kept_of(here[1])}"
+                line(f"{each.name}, {len(each.clips)} clips{case}", pairs, told)
+            if not case:
+                damaged(venv, made, env)
 
 
 def damaged(venv: Path, clips: Sequence[Path], env: Mapping[str, str]) -> None:
@@ -233,6 +243,7 @@ def main() -> None:
     parser.add_argument("peer", type=Path)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--made", type=Path, help="where rendered clips are, or are put, for the next call")
     chosen = parser.parse_args()
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -243,13 +254,13 @@ def main() -> None:
     print(next((row for row in peer.stdout.splitlines() if row.startswith("Version")), "no py-data-juicer"), "\n")
     print("| | hoigen: wall, CPU | data-juicer: wall, CPU | CPU, as often | clips |\n|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        rendered(Path(name) / "clips")
-        made = sorted((Path(name) / "clips").iterdir())
-        race(venv, "rendered, 720p", made, 720, chosen.rounds, env)
+        made = chosen.made or Path(name) / "clips"
+        if not made.exists():
+            rendered(made)
+        sets = [Set("rendered, 720p", sorted(made.iterdir()), 720)]
         if chosen.folder:
-            files = sorted(path for path in chosen.folder.iterdir() if path.suffix == ".mp4")
-            race(venv, chosen.folder.name, files, 240, chosen.rounds, env)
-        damaged(venv, made, env)
+            sets.append(Set(chosen.folder.name, sorted(chosen.folder.glob("*.mp4")), 240))
+        race(venv, sets, sets[0].clips, chosen.rounds, env)
 
 
 if __name__ == "__main__":

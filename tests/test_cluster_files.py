@@ -105,8 +105,9 @@ def called(stand_in: Path, command: list[str], **environment: str) -> tuple[int,
 
 def test_the_array_of_slurm(stand_in: Path) -> None:
     (stand_in / "work.sh").write_text(block("sh"))
-    element = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "16", "SLURM_JOB_ID": "1207"}
-    for end, again in (("0", []), ("1", []), ("2", []), ("75", ["scontrol requeue 1207"])):
+    # one element of each array has the number of the whole: by SLURM_JOB_ID it would send all of them back
+    element = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "16", "SLURM_ARRAY_JOB_ID": "1207"}
+    for end, again in (("0", []), ("1", []), ("2", []), ("75", ["scontrol requeue 1207_3"])):
         code, lines = called(stand_in, ["bash", str(stand_in / "work.sh"), "/runs/a b"], END=end, **element)
         assert lines == ["hoigen work /runs/a b --part 3/16 --quiet", *again], end
         assert again or code == int(end)
