@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,15 @@ def counted(folder: Path, *, captions: bool = True, categories: bool = True) -> 
         path.parent.mkdir()
         pq.write_table(pa.Table.from_pylist(rows, schema=schema_of(COLUMNS)), path)
     return run
+
+
+def listed(run: Run, words: Mapping[str, str]) -> None:
+    """Gives clips of a run captions of the list: id -> text."""
+    for shard in (0, 1):
+        rows = run.clips.read(shard)
+        for row in rows:
+            row["prompt"] = words.get(row["id"])
+        run.clips.write(shard, rows)
 
 
 def caption(name: str, words: str | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from counted import CLIPS, STEPS, caption, counted
+from counted import CLIPS, STEPS, caption, counted, listed
 
 from hoigen.commands.cli import main
 from hoigen.commands.release import ReleaseResult, release
@@ -25,7 +25,7 @@ from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
 from hoigen.dataset.release import checking, rights
 from hoigen.dataset.release.describe import MEASURED
-from hoigen.rules import removals, sets
+from hoigen.rules import decide, removals, sets
 from render import render, texture
 
 WHO: dict[str, Any] = {"creator": "The team", "contact": "team@example.org"}
@@ -390,6 +390,47 @@ def test_a_list_of_removals_of_before_holds_on(run: Run, tmp_path: Path) -> None
     run.clips.write(0, changed)
     removals.write(run.path, [removals.Removal(kind="person", key=removals.digest("ann  lee"))])
     assert sorted(rows(made(run).made.folder)) == ["a", "c", "d", "e"]
+
+
+def test_a_person_whom_the_list_cannot_name_is_told(run: Run, tmp_path: Path) -> None:
+    """Of another run, carried on; the list of this one has no column of people."""
+    removals.write(run.path, [removals.Removal(kind="person", key=removals.of_person("Ann Lee"))])
+    told = "1 person has asked to be taken out, and the list of .* names nobody .*: none of its clips was left out"
+    assert re.search(told, str(made(run)))
+    with decide.connect(run, STEPS) as con:
+        assert re.search(told, str(decide.funnel(con, STEPS, run=run.path)))
+    changed = run.clips.read(0)
+    changed[1]["meta"] = json.dumps({"person": "Bob"})
+    run.clips.write(0, changed)
+    assert not re.search(told, str(made(run, version="1.1.0"))), "it names people, and not her"
+    ahead = tmp_path / "ahead.csv"
+    ahead.write_text("kind,value,ahead\nperson,Jo,yes\n")
+    other = counted(tmp_path / "other")
+    assert re.search(told, str(made(other, remove=ahead)))
+    later = counted(tmp_path / "later")
+    assert re.search(told, str(made(later, version="2.0.0", since=tmp_path / "other-1.0.0"))), "of the one before"
+
+
+def test_captions_of_the_list_are_given_where_they_are_asked_for(run: Run) -> None:
+    listed(run, {"a": "Listed a.", "d": " Listed d. "})
+    first = made(run)
+    told = "1 clip has no caption of hoigen caption and one in the input list: --captions list gives those of the list"
+    assert told in first.made.warnings
+    second = made(run, version="1.1.0", captions="list")
+    found = rows(second.made.folder)
+    assert {name: (row["caption"], row["captioner"]) for name, row in found.items() if row["caption"]} == {
+        "a": ("Listed a.", "the input list"),
+        "d": ("Listed d.", "the input list"),
+    }
+    assert not list(second.made.folder.glob("data/traces-*"))
+    card = (second.made.folder / "README.md").read_text()
+    assert "2 with a caption" in card
+    assert "Captions: the input list." in card
+    assert "call to a model" not in card
+    said = json.loads((second.made.folder / "croissant.json").read_text())["rai:dataLimitations"]
+    assert said[0] == "Captions are those of the input list, and categories a machine's."
+    assert told not in second.made.warnings
+    verify_release(second.made.folder)
 
 
 def test_what_shows_the_same_as_a_removed_clip_goes_with_it(run: Run, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from counted import CLIPS, STEPS, caption, counted
+from counted import CLIPS, STEPS, caption, counted, listed
 
 from hoigen.commands.cli import main
 from hoigen.commands.clip_stats import clip_stats
@@ -140,6 +140,35 @@ def test_captions_that_lack_are_told(tmp_path: Path) -> None:
     run.captions("single", "0" * 12).write(1, [caption("e", "A cup.")])
     asked = f"1 of 5 kept clips have none (hoigen caption {run.path})"
     assert asked in " ".join(statistics(run, STEPS).missing)
+
+
+def test_captions_of_the_list_are_told_and_counted_where_they_are_asked_for(tmp_path: Path) -> None:
+    run = counted(tmp_path / "run", captions=False)
+    listed(run, {"a": "A man holds a cup.", "d": " A man holds a cup of cocoa. ", "e": " ", "f": "It is dropped."})
+    ways = f"none yet (hoigen caption {run.path}; 2 of the list: hoigen stats {run.path} --captions list counts those)"
+    assert f"captions: {ways}" in statistics(run, STEPS).missing
+    found = statistics(run, STEPS, listed=True)
+    assert found.captions == 2
+    assert found.lengths is not None
+    assert found.lengths.mean == (5 + 7) / 2
+    assert found.words is not None
+    assert dict(found.words.commonest)["cocoa"] == 1
+    assert "captions: 3 of 5 kept clips have none in the input list" in found.missing
+    assert main(["stats", str(run.path), "--captions", "list"]) == 0
+    assert json.loads((run.path / "stats" / "stats.json").read_text())["captions"] == 2
+
+
+def test_markup_is_no_word(tmp_path: Path) -> None:
+    run = counted(tmp_path)
+    marked = 'Two <b class="spoon">men</b> carry a cup&nbsp;&amp; saucer: https://example.org/fork'
+    run.captions("single", "0" * 12).write(1, [caption("e", marked)])
+    found = statistics(run, STEPS)
+    assert found.words is not None
+    words = dict(found.words.commonest)
+    assert words["saucer"] == words["men"] == 1
+    assert not {"b", "nbsp", "amp", "class", "spoon", "https", "fork"} & words.keys()
+    assert found.lengths is not None
+    assert found.lengths.mean == pytest.approx((9 + 7 + 4 + 7) / 4), "Two men carry a cup & saucer:"
 
 
 def test_nothing_kept_is_one_error(tmp_path: Path) -> None:

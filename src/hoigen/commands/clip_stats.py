@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.errors import UsageError
@@ -50,10 +50,14 @@ def clip_stats(
         str | None,
         Setting("of the annotations that say whether a clip is kept; keep, human, good or the only one if not given"),
     ] = None,
+    captions: Annotated[
+        Literal["run", "list"], Setting("those of hoigen caption, or those that came with the input list")
+    ] = "run",
 ) -> StatsResult:
     """Counts what the kept clips are: figures 3 and 5 and table 1 of HOIGen-1M, as a page, SVG, PNG and JSON.
 
-    Captions come from `hoigen caption`, objects and actions from `hoigen categories`; what is not there is told.
+    Captions come from `hoigen caption` or the input list, objects and actions from `hoigen categories`; what is not
+    there is told.
 
     Returns what was counted. Raises UsageError when nothing is kept, or the files cannot be written.
     """
@@ -69,5 +73,5 @@ def clip_stats(
         raise UsageError(f"--out {target} is a file; give the name of a folder")
     if out is None:
         folder.check_links()
-    found = statistics(folder, steps, question)
+    found = statistics(folder, steps, question, listed=captions == "list")
     return StatsResult(found, write_statistics(folder, found, target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -148,7 +149,7 @@ def cut(
     """
     from hoigen.data.run import Run
     from hoigen.recipe.recipe import check_numbers
-    from hoigen.rules import decide
+    from hoigen.rules import decide, removals
     from hoigen.rules.runfile import steps_of
     from hoigen.stages.kept import kept_counts
     from hoigen.video.cutting import sweep
@@ -156,6 +157,8 @@ def cut(
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
+    if words := removals.unnamed(folder):
+        print(f"note: {words}", file=sys.stderr)
     total = sum(kept_counts(folder, steps).values())
     if out is None:
         side.check_on_disk(folder.path, "hoigen cut without --out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -85,11 +86,14 @@ def export(
     from hoigen.recipe.build import make
     from hoigen.recipe.recipe import check_numbers
     from hoigen.recipe.yaml import set_value
+    from hoigen.rules import removals
     from hoigen.rules.runfile import steps_of
     from hoigen.work.task import cores
 
     folder = Run(Path(run))
     _, steps = steps_of(folder)
+    if words := removals.unnamed(folder):
+        print(f"note: {words}", file=sys.stderr)
     folder.check_links()
     check_numbers({"workers": workers, "deadline": deadline})
     settings = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hoigen.commands.options import RunFolder
 from hoigen.core.settings import Setting
@@ -70,6 +70,9 @@ def release(
         str | None,
         Setting("of the annotations that say whether a clip is kept; keep, human, good or the only one if not given"),
     ] = None,
+    captions: Annotated[
+        Literal["run", "list"], Setting("those of hoigen caption, or those that came with the input list")
+    ] = "run",
     told: Annotated[str, Setting("what the people who looked at clips were told to do")] = "",
 ) -> ReleaseResult:
     """Makes a versioned folder of the kept clips for others: tables, captions, licences, card, Croissant, digests.
@@ -102,5 +105,6 @@ def release(
         territories=tuple(place.strip() for place in territory.split(",") if place.strip()),
         question=question,
         told=told,
+        listed=captions == "list",
     )
     return ReleaseResult(make(folder, steps, wanted))

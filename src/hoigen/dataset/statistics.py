@@ -16,6 +16,7 @@ from hoigen.core.errors import UsageError
 from hoigen.data.parquet import quoted, rows_of_file, text
 from hoigen.data.run import Run
 from hoigen.interactions.categories.people import VIEWS
+from hoigen.interactions.markup import MARKED, without_markup
 from hoigen.rules import decide, sets
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import captions_in_force
@@ -156,7 +157,12 @@ class Statistics:
     removed: int = 0
 
 
-def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> Statistics:
+IN_LIST = """select k.id, trim(c.prompt) as text from kept k join clips c on c.video = k.video and c.n = k.n
+    where trim(coalesce(c.prompt, '')) <> ''"""
+"""SQL: the captions that came with the list, of the clips of `kept`."""
+
+
+def statistics(run: Run, steps: Sequence[Step], question: str | None = None, *, listed: bool = False) -> Statistics:
     """Counts the clips that a run keeps.
 
     Args:
@@ -164,6 +170,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
         steps: its measures and rules.
         question: of the annotations that say whether a clip is kept; `keep`, `human`, `good` or the only one, when not
             given.
+        listed: the captions are those of the input list, not those of `hoigen caption`.
 
     Raises UsageError when nothing is kept, or people were asked several questions and none is named.
     """
@@ -201,7 +208,7 @@ def statistics(run: Run, steps: Sequence[Step], question: str | None = None) -> 
             "sources": {name: (many, settled(seconds)) for name, many, seconds in sources},
             "licences": dict(licences),
             **_motion(con, steps, missing),
-            **_captions(con, run, missing),
+            **_captions(con, run, missing, listed=listed),
             **_categories(con, run, missing),
             "balance": _balance(con, run, steps) if "balance" in facts else (),
             "verified": _verified(con, run, question),
@@ -229,8 +236,8 @@ def paper_rows() -> tuple[Mapping[str, str], ...]:
 
 
 def _one(con: duckdb.DuckDBPyConnection, query: str) -> Any:
-    row = con.execute(query).fetchone()
-    return row[0] if row else None
+    rows = con.execute(query).fetchall()
+    return rows[0][0] if rows else None
 
 
 def settled(value: float) -> float:
@@ -306,18 +313,27 @@ def _motion(con: duckdb.DuckDBPyConnection, steps: Sequence[Step], missing: list
     return {"motion": found, "motion_of": numbers[name].heading}
 
 
-def _captions(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str]) -> dict[str, Any]:
+def _captions(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str], *, listed: bool = False) -> dict[str, Any]:
     table = captions_in_force(run)
-    if table is None or not table.shards():
-        missing.append(f"captions: none yet (hoigen caption {run.path})")
-        return {"captions": 0, "lengths": None, "words": None}
-    con.execute(
-        f"""create temp table told as select id, min(text) as text from {table.layout().relation()}
-        where text is not null and id in (select id from kept) group by id"""
-    )
-    many = _one(con, "select count(*) from told")
+    there = _one(con, f"select count(*) from ({IN_LIST})")
     clips = _one(con, "select count(*) from kept")
-    if many < clips:
+    way = f"{there} of the list: hoigen stats {run.path} --captions list counts those"
+    if listed:
+        con.execute(f"create temp table told as {IN_LIST}")
+        if there < clips:
+            missing.append(f"captions: {clips - there} of {clips} kept clips have none in the input list")
+        if not there:
+            return {"captions": 0, "lengths": None, "words": None}
+    elif table is None or not table.shards():
+        missing.append(f"captions: none yet (hoigen caption {run.path}{f'; {way}' if there else ''})")
+        return {"captions": 0, "lengths": None, "words": None}
+    else:
+        con.execute(
+            f"""create temp table told as select id, min(text) as text from {table.layout().relation()}
+            where text is not null and id in (select id from kept) group by id"""
+        )
+    many = _one(con, "select count(*) from told")
+    if many < clips and not listed and table is not None:
         tried = _one(
             con,
             f"""select count(distinct id) from {table.layout().relation()}
@@ -326,6 +342,12 @@ def _captions(con: duckdb.DuckDBPyConnection, run: Run, missing: list[str]) -> d
         asks = [f"hoigen caption {run.path}"] if clips - many > tried else []
         asks += [f"{tried} failed: hoigen caption {run.path} --retry asks again"] if tried else []
         missing.append(f"captions: {clips - many} of {clips} kept clips have none ({'; '.join(asks)})")
+    con.create_function("without_markup", without_markup, ["VARCHAR"], "VARCHAR")
+    con.execute(
+        f"""create or replace temp table told as select id,
+            case when regexp_matches(text, {text(MARKED.pattern)}) then without_markup(text) else text end as text
+        from told"""
+    )
     con.execute(
         r"""create temp table words as select word, count(*)::bigint as many from (
             select unnest(regexp_extract_all(lower(text), '"""

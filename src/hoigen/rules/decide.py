@@ -363,6 +363,8 @@ def funnel(
         for stage in stages
         if made_for.get(stage.name) is not None and stage.came != made_for[stage.name]
     )
+    if run is not None and (words := removals.unnamed(Run(Path(run)))):
+        told = (*told, words)
     return Funnel(tuple(stages), ends, missing, all_failed(con, ends, run, schema), unseen, told)
 
 

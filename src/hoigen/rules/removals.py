@@ -417,6 +417,32 @@ def gone(run: Run) -> set[str]:
         return {clip for (clip,) in con.execute("select id from removed").fetchall()}
 
 
+def unnamed(run: Run, rows: Sequence[Removal] | None = None) -> str:
+    """What to know where people are to be taken out of a run whose list names nobody; empty where all is well.
+
+    Args:
+        run: the run.
+        rows: the removals; those that are in force when not given.
+    """
+    people = {row.key for row in (in_force(run) if rows is None else rows) if row.kind == "person"}
+    if not people:
+        return ""
+    with connection() as con:
+        for schema, one in (("main", run), ("parents", run.parents)):
+            if one is None:
+                continue
+            attach_clips(con, one, schema)
+            names = (
+                f"""select 1 from {schema}.clips where regexp_matches(meta, '"({"|".join(PEOPLE)})" *:', 'i') limit 1"""
+            )
+            if con.execute(names).fetchone() is not None:
+                return ""
+    return (
+        f"{plural(len(people), 'person has', 'people have')} asked to be taken out, and the list of {run.path} names "
+        f"nobody (columns {', '.join(PEOPLE)}): none of its clips was left out for that; name their clips or videos"
+    )
+
+
 def told(count: int) -> str:
     """How many clips are left out, as commands say it; empty for none."""
     return f"{count} removed: somebody asked for that ({FILE})" if count else ""

@@ -137,7 +137,9 @@ def responsible(facts: Facts) -> dict[str, Any]:
         "rai:machineAnnotationTools": [f"hoigen {facts.hoigen}", *machines],
         "rai:dataUseCases": "Training and evaluating text-to-video models; perception of human-object interactions.",
         "rai:dataLimitations": [
-            "Captions and categories are a machine's; where people checked them, the column `verdicts` says so.",
+            "Captions are those of the input list, and categories a machine's."
+            if facts.index.listed
+            else "Captions and categories are a machine's; where people checked them, the column `verdicts` says so.",
             f"{facts.index.clips - facts.index.captions} clips have no caption.",
         ],
         "rai:dataBiases": "As of the sources; how interactions are spread is what `hoigen stats` counts.",
@@ -304,7 +306,11 @@ def card(facts: Facts) -> str:
             "|---|---|",
             *columns,
             "",
-            ("`data/traces-*.parquet` has every call to a model that led to a caption. " if index.captions else "")
+            (
+                "`data/traces-*.parquet` has every call to a model that led to a caption. "
+                if index.captions and not index.listed
+                else ""
+            )
             + "`croissant.json` says this to machines; `eu_summary.md` is what the EU's AI Act asks for. "
             "`hoigen verify-release` checks every file against `SHA256SUMS`.",
             "",

@@ -14,7 +14,7 @@ from hoigen.data.parquet import quoted, rows_of_file, text
 from hoigen.data.run import Run
 from hoigen.dataset import split
 from hoigen.dataset.release import rights
-from hoigen.dataset.statistics import categories_file, settled
+from hoigen.dataset.statistics import IN_LIST, categories_file, settled
 from hoigen.rules import decide
 from hoigen.rules.cascade import Step
 from hoigen.stages.captioned import captions_in_force
@@ -49,6 +49,10 @@ COLUMNS: Mapping[str, str] = {
 """What each column says; a column for each number of the measures follows."""
 
 
+LISTED = "the input list"
+"""What wrote the captions that came with the list."""
+
+
 class AllRemoved(UsageError):
     """Removals leave no clip."""
 
@@ -65,6 +69,8 @@ class Index:
         sources: source -> (clips, seconds, licence).
         captioner: what wrote the captions; "" where there are none.
         captions: clips with one.
+        listed: whether they are those of the input list.
+        in_list: clips without one for which the input list has one.
         numbers: column of a number of the measures -> what it says.
         tables: names of the files that were written.
         parts: part -> clips; empty where the dataset was not split.
@@ -78,13 +84,17 @@ class Index:
     sources: dict[str, tuple[int, float, str]] = field(default_factory=dict)
     captioner: str = ""
     captions: int = 0
+    listed: bool = False
+    in_list: int = 0
     numbers: dict[str, str] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
-def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own: Mapping[str, str]) -> Index:
+def gather(
+    con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own: Mapping[str, str], *, listed: bool = False
+) -> Index:
     """Makes the view `indexed` of the clips of a release, and counts them; nothing is written.
 
     Args:
@@ -92,6 +102,7 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
         run: the run.
         steps: its measures and rules.
         own: source -> licence, as the one who releases says.
+        listed: the captions are those of the input list, not those of `hoigen caption`.
 
     Raises UsageError where nothing is left, or a split does not have all clips.
     """
@@ -106,7 +117,7 @@ def gather(con: duckdb.DuckDBPyConnection, run: Run, steps: Sequence[Step], own:
     if not clips:
         kind = AllRemoved if removed else UsageError
         raise kind(f"{run.path} has no clip to release: {decide.why_none(con, run.path)}")
-    found = Index(clips=clips, removed=removed, numbers=told)
+    found = Index(clips=clips, removed=removed, numbers=told, listed=listed)
     _licences(con, own)
     _words(con, run, found)
     _verdicts(con, run)
@@ -204,7 +215,10 @@ def _licences(con: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
 def _words(con: duckdb.DuckDBPyConnection, run: Run, found: Index) -> None:
     """Makes the tables `words` (captions) and `grouped` (categories) of the kept clips."""
     table = captions_in_force(run)
-    if table is not None and table.shards():
+    if found.listed:
+        found.captioner = LISTED
+        con.execute(f"create temp table words as select id, text, null::varchar as reason from ({IN_LIST})")
+    elif table is not None and table.shards():
         found.captioner = f"{table.facts['captioner']} ({table.facts['fingerprint']})"
         con.execute(
             f"""create temp table words as select id, min(text) as text, min(reason) as reason
@@ -212,6 +226,9 @@ def _words(con: duckdb.DuckDBPyConnection, run: Run, found: Index) -> None:
         )
     else:
         con.execute("create temp table words as select '' as id, '' as text, '' as reason where false")
+    [(found.in_list,)] = con.execute(
+        f"select count(*) from ({IN_LIST}) where id not in (select id from words where text is not null)"
+    ).fetchall()
     categories = categories_file(run)
     source = categories or (
         "(select '' as id, '' as subject, '' as action, '' as object, '' as hico_verb, '' as hico_object, "
@@ -268,7 +285,7 @@ def write(
             row_number() over (order by _video, _n, i.id) - 1 as _at
         from indexed i left join given g on g.id = i.id"""
     )
-    traces = _traces(run)
+    traces = None if found.listed else _traces(run)
     for number, begin in enumerate(range(0, found.clips, ROWS)):
         some = f"_at >= {begin} and _at < {begin + ROWS}"
         name = f"data/clips-{number:05d}.parquet"

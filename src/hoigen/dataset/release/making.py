@@ -57,6 +57,7 @@ class Wanted:
         territories: where it is offered.
         question: of the annotations that say whether a clip is kept.
         told: what people were told to do, in a sentence.
+        listed: the captions are those of the input list, not those of `hoigen caption`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Wanted:
     territories: tuple[str, ...] = ()
     question: str | None = None
     told: str = ""
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,13 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
     taken = list(dict.fromkeys([*taken, *fresh]))
     with decide.connect(run, steps, taken=taken) as con:
         try:
-            found = index.gather(con, run, steps, own)
+            found = index.gather(con, run, steps, own, listed=wanted.listed)
         except index.AllRemoved as error:
             if fresh:  # who asked for it must not be in the next export, release or not
                 removals.write(run.path, taken)
                 raise UsageError(f"{error}; what --remove asks for is kept in {run.path / removals.FILE}") from None
             raise
-        words = caption_facts(run) or {}
+        words = {} if wanted.listed else caption_facts(run) or {}
         models = uses.joined(uses.recorded(run.facts().get("models")), uses.recorded(words.get("models")))
         refused = rights.refusals(
             licence,
@@ -154,6 +156,8 @@ def make(run: Run, steps: Sequence[Step], wanted: Wanted) -> Released:
         waits, goes = plural(pending, "clip is", "clips are"), f"hoigen curate {run.recipe_file} goes on"
         made.warnings.insert(0, f"{waits} not decided yet, and not in it: {goes}")
     made.warnings[:0] = [f"{line}; it is kept, and holds for what comes" for line in ahead]
+    if told := removals.unnamed(run, taken):
+        made.warnings.insert(0, told)
     return made
 
 
@@ -301,6 +305,11 @@ def _written(
         what = "stand in its tables" if facts.media else "are all that tells where its videos lie, beside their digests"
         which = f"paths of this machine ({plural(here, 'clip')}, such as {some})"
         warnings.append(f"{which} {what}: others cannot open them, and may read names in them")
+    if not facts.index.listed and (more := facts.index.in_list):
+        warnings.append(
+            f"{plural(more, 'clip has', 'clips have')} no caption of hoigen caption and one in the input list: "
+            "--captions list gives those of the list"
+        )
     if facts.review is None:
         warnings.append("no person has said anything of these clips: the card says `not reviewed`")
     if unknown := facts.index.licences.get(rights.NOT_STATED):

@@ -13,6 +13,7 @@ import unicodedata
 from typing import Any, Literal
 
 from hoigen.core.errors import UsageError
+from hoigen.interactions.markup import without_markup
 
 Part = Literal["NOUN", "VERB", "ADJ", "ADV"]
 IRREGULAR = {
@@ -75,8 +76,9 @@ NOT = (
 
 
 def sentences(text: str) -> list[list[str]]:
-    """The sentences of a `text` as lists of words and marks; typographic quotes and hyphens are made plain."""
-    plain = unicodedata.normalize("NFC", text)
+    """The sentences of a `text` as lists of words and marks; markup is left out, typographic quotes and hyphens are
+    made plain."""
+    plain = unicodedata.normalize("NFC", without_markup(text))
     plain = plain.replace("\u2019", "'").replace("\u2018", "'").replace("\u2011", "-").replace("*", " ")
     for short, whole in NOT:
         plain = short.sub(whole, plain)
