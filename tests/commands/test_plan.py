@@ -95,6 +95,15 @@ def test_a_whole_run_that_was_measured_is_planned_about_right(tmp_path: Path) ->
     assert "several processes" in many.notes[-1]
 
 
+def test_cards_wait_while_shots_are_searched(tmp_path: Path) -> None:
+    """By hand: 125 frames are searched at 223.3 a second, and then cards and cores work side by side."""
+    measures = "measures: [aesthetics, unimatch_flow]\n"
+    scores = planned(tmp_path, f"shots: none\n{measures}", cards=1, cores=16)
+    whole = planned(tmp_path, f"shots: adaptive\n{measures}", cards=1, cores=16)
+    assert 1 / (whole.rate or 1) == pytest.approx(125 / 223.3 / 16 + 1 / (scores.rate or 1))
+    assert [cost.stage for cost in whole.costs] == ["scores", "clips", "scores", "scores", "scores"]
+
+
 def test_what_has_no_rate_is_told_and_makes_a_lower_bound(tmp_path: Path) -> None:
     found = planned(tmp_path, "shots: none\nmeasures: [motion, {overall_consistency: {encoder: clip}}]\n", cards=1)
     assert found.missing == ("overall_consistency",), "the rate of another network is not taken"

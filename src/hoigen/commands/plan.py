@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HOUR: Seconds = 3600.0
 GIB = 1 << 30
+SHOTS = "shots: "
+"""Before the name of a detector: the step that finds the clips."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,11 @@ class Cost:
     def seconds(self) -> Seconds | None:
         """Of one clip; None where it was not measured."""
         return None if self.rate is None else self.units / self.rate
+
+    @property
+    def stage(self) -> str:
+        """`clips`, `scores` or `captions`: the next one begins when all clips are through."""
+        return "clips" if self.step.startswith(SHOTS) else "captions" if self.step == "captions" else "scores"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +117,19 @@ class Plan:
         """Steps without a measured rate: without them, every time is a lower bound."""
         return tuple(dict.fromkeys(cost.step for cost in self.costs if cost.rate is None))
 
-    def seconds_on(self, on: On) -> Seconds:
-        """Seconds that one clip takes of one card or core, as far as it was measured."""
-        return sum(cost.seconds or 0.0 for cost in self.costs if cost.on == on)
+    def seconds_on(self, on: On, stage: str = "") -> Seconds:
+        """Seconds that one clip takes of one card or core, as far as it was measured; of one stage, or of all."""
+        return sum(cost.seconds or 0.0 for cost in self.costs if cost.on == on and stage in ("", cost.stage))
 
     @property
     def rate(self) -> float | None:
-        """Clips a second: cores and cards work side by side, so the slower of them decides; None where no rate is."""
-        spent = ((self.cards, self.seconds_on("card")), (self.cores, self.seconds_on("core")))
-        return min((count / seconds for count, seconds in spent if count and seconds), default=None)
+        """Clips a second, of the whole: within a stage cores and cards work side by side, so the slower of them
+        decides, and stages come one after the other. None where no rate is."""
+        took = sum(
+            max(self.seconds_on("core", stage) / self.cores, self.seconds_on("card", stage) / max(1, self.cards))
+            for stage in dict.fromkeys(cost.stage for cost in self.costs)
+        )
+        return 1 / took if took else None
 
     @property
     def hours(self) -> float | None:
@@ -152,7 +163,7 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """As JSON has it: the fields, and what comes of them."""
-        costs = [dataclasses.asdict(cost) | {"seconds": cost.seconds} for cost in self.costs]
+        costs = [dataclasses.asdict(cost) | {"seconds": cost.seconds, "stage": cost.stage} for cost in self.costs]
         return dataclasses.asdict(self) | {
             "costs": costs,
             "not_measured": list(self.missing),
@@ -356,7 +367,7 @@ def _costs(shots: Any, steps: Sequence[Step], footage: Footage, with_card: bool)
     everything = EveryFrame()
     found = [cost("run", "core", rate_of("run", "core", footage), everything)]
     if shots not in (None, False, "none"):
-        name = f"shots: {_named(shots)}"
+        name = f"{SHOTS}{_named(shots)}"
         found.append(cost(name, "core", rate_of(name, "core", footage), everything))
     looks: dict[tuple[str, str], str] = {}
     if any(step.needs_frames for step in steps):
