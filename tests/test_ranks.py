@@ -184,7 +184,7 @@ def test_what_a_rank_says_and_writes(world: Path, here: None, capsys: pytest.Cap
     assert found.clips - found.unseen == 2 * SIZE, "clips that are not sealed yet are counted"
     assert found.clips == listed, "and so are videos that nobody has looked at"
     assert main(working(world, "run", 0, 3)) == 75
-    assert capsys.readouterr().err == "waiting for parts 2; start the same command again\n"
+    assert capsys.readouterr().err == "waiting for part 2; start the same command again\n"
     assert run.found.shards() == [0, 1, 3, 4, 6]
     with pytest.raises(RanksOpen) as open_ones:
         hoigen.work_part(run.path, part="0/3", quiet=True)
@@ -405,7 +405,7 @@ def test_what_is_done_once_is_done_by_one(world: Path, here: None, capsys: pytes
         assert main(working(world, "run", 0, 2)) == 75, "clips of the other are missing: that is told first"
         assert main(working(world, "run", 1, 2)) == 75
         assert capsys.readouterr().err.splitlines() == [
-            "waiting for parts 1; start the same command again",
+            "waiting for part 1; start the same command again",
             BUSY,
         ]
     assert rounds(world, "run", (1, 0))[-1] == [0, 0]
@@ -499,6 +499,14 @@ def test_a_run_of_before_goes_on(world: Path, here: None, capsys: pytest.Capture
     assert sorted([*done, *calls(world)]) == expected["calls"]
 
 
+def test_a_thousand_ranks_are_one_short_line() -> None:
+    said = {(0, 2, 3, 4, 9): "parts 0, 2-4, 9", (7,): "part 7", tuple(range(1, 1000)): "parts 1-999"}
+    assert {ranks: str(RanksOpen(ranks)) for ranks in said} == {
+        ranks: f"waiting for {parts}; start the same command again" for ranks, parts in said.items()
+    }
+    assert str(RanksOpen(range(0, 1000, 2))).endswith("36, 38, …; start the same command again")
+
+
 def test_captions_of_ranks(world: Path, here: None, capsys: pytest.CaptureFixture[str]) -> None:
     fake_talk.write(world)
     assert main(arguments(world, "alone")) == 0
@@ -512,7 +520,7 @@ def test_captions_of_ranks(world: Path, here: None, capsys: pytest.CaptureFixtur
         for rank in (2, 0, 1):
             codes.append(main(["caption", str(world / "run"), *words, "--part", f"{rank}/3"]))
             if codes[-1]:
-                assert capsys.readouterr().err.startswith("waiting for parts ")
+                assert capsys.readouterr().err.startswith("waiting for part")
         assert len(codes) < 9
     assert 75 in codes
     both = [{row["id"]: row["text"] for row in caption_rows(Run(world / run))} for run in ("alone", "run")]

@@ -165,7 +165,7 @@ def test_ranks_meet_at_the_end_and_one_that_has_more_to_do_is_open_again(tmp_pat
     def go(number: int) -> None:
         Words(Run(tmp_path), parts, rank=Rank(number, 2), barrier=barrier(tmp_path, number)).go(LIMITS)
 
-    with pytest.raises(RanksOpen, match="waiting for parts 0; start the same command again"):
+    with pytest.raises(RanksOpen, match="waiting for part 0; start the same command again"):
         go(1)
     assert sorted(parts) == [1, 3]
     go(0)

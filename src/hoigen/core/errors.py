@@ -22,6 +22,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hoigen.core.words import spans
+
 
 class HoigenError(Exception):
     """Root of all errors raised on purpose."""
@@ -65,8 +67,8 @@ class RanksOpen(HoigenError):
 
     def __init__(self, ranks: Sequence[int], said: str = "") -> None:
         self.ranks = tuple(ranks)
-        names = ", ".join(map(str, self.ranks))
-        super().__init__(said or f"waiting for parts {names}; start the same command again")
+        parts = "part" if len(self.ranks) == 1 else "parts"
+        super().__init__(said or f"waiting for {parts} {spans(self.ranks)}; start the same command again")
 
 
 class GaveUpError(HoigenError):
