@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hoigen.core.errors import UsageError
 from hoigen.core.score import Rule
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
+from hoigen.dataset import embedded
 from hoigen.rules import decide
 from hoigen.rules.cascade import Known
 from hoigen.rules.runfile import steps_of
@@ -69,6 +71,78 @@ def ends(run: Run, *sets: str) -> dict[str, str | None]:
     _, steps = steps_of(run, sets)
     rows = decide.connect(run, steps).execute("select id, coalesce(reason, '') from decided").fetchall()
     return dict(rows)
+
+
+def embedded_run(folder: Path, vectors: dict[str, list[int] | None]) -> Run:
+    """A run of clips with a vector of CLIP each; None: measured, without one."""
+    steps = [
+        step("metadata", "short_side", fingerprint=PRINT),
+        step("background_consistency", fingerprint=PRINT),
+    ]
+    given = [
+        Given(name, {"metadata": Known("ok", {"short_side": float(at)}),
+                     "background_consistency": Known("ok", {"background_consistency": 0.9})})
+        for at, name in enumerate(vectors)
+    ]  # fmt: skip
+    run = write_run(folder, steps, [given])
+    table = run.scores("background_consistency", PRINT, ["background_consistency"])
+    rows = table.read(0)
+    for row in rows:
+        vector = vectors[row["id"]]
+        text = None if vector is None else base64.b64encode(np.array(vector, np.int8).tobytes()).decode()
+        row["detail"] = json.dumps({"pairs": 3} | ({"embedding": text} if text else {}))
+    table.write(0, rows)
+    names = [one.name for one in steps]
+    measured = {one.name: {"sampling": {}, "numbers": [{"name": n.name} for n in one.numbers]} for one in steps}
+    recipe = {"videos": "x", "shard_size": 3, "measures": names}
+    facts = {"fingerprints": dict.fromkeys(names, PRINT), "measured": measured, "recipe": recipe}
+    write_text(run.recipe_file, yaml.safe_dump(facts))
+    return run
+
+
+def test_clips_that_a_network_sees_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    vectors = {"a": [100, 0, 0], "b": [0, 100, 0], "none": None, "near_a": [99, 14, 0], "c": [0, 0, -100]}
+    run = embedded_run(tmp_path, vectors)
+    command = ["duplicates", str(run.path), "--by", "background_consistency"]
+    assert main(command) == 2
+    assert "--alike must be given, the cosine" in capsys.readouterr().err
+    assert main([*command, "--alike", "0.98"]) == 0
+    said = capsys.readouterr().out
+    assert "4 clips compared: 1 group, 2 clips in them, by background_consistency; one of each group stays" in said
+    assert "1 clip has no vector" in said
+    assert ends(run) == {
+        "a": "near_duplicates: 0.99 like near_a; of 2 alike, near_a stays (short_side, place in the list)",
+        "b": "", "none": "", "near_a": "", "c": "",
+    }  # fmt: skip
+    assert main([*command, "--alike", "0.995"]) == 0
+    assert set(ends(run).values()) == {""}, "their cosine is 0.990"
+
+
+def test_all_pairs_are_found_whatever_block_they_are_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "BLOCK", 3)
+    vectors = np.random.default_rng(0).normal(size=(11, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors.T
+    wanted = {(a, b) for a in range(11) for b in range(a + 1, 11) if cosines[a, b] >= 0.5}
+    found = embedded.pairs_of(vectors, 0.5)
+    assert len(wanted) > 5
+    assert {*zip(found.first.tolist(), found.second.tolist(), strict=True)} == wanted
+    assert found.alike == pytest.approx([cosines[a, b] for a, b in zip(found.first, found.second, strict=True)])
+
+
+def test_vectors_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by = {"by": "background_consistency", "alike": 0.9}
+    with pytest.raises(UsageError, match="no clip has a vector of background_consistency, which earlier versions did"):
+        duplicates(embedded_run(tmp_path / "old", {"a": None, "b": None}).path, **by)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="has no vectors of background_consistency: add background_consistency to its"):
+        duplicates(made(tmp_path / "other").path, **by)  # type: ignore[arg-type]
+    monkeypatch.setattr(embedded, "MOST", 1)
+    with pytest.raises(UsageError, match="2 clips; all are held against all, which is done up to 1"):
+        duplicates(embedded_run(tmp_path / "many", {"a": [1, 0], "b": [0, 1]}).path, **by)  # type: ignore[arg-type]
+    wrong = embedded_run(tmp_path / "wrong", {"a": [1, 0], "b": [0, 1, 1]})
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="background_consistency: embedding: vectors of one length"):
+        duplicates(wrong.path, **by)  # type: ignore[arg-type]
 
 
 def test_one_of_a_group_stays_and_the_others_say_which(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ class BackgroundConsistency:
     VBench takes float16 on a graphics card; for CLIP it moves a score by up to 5e-4.
 
     detail: `to_last`, `to_first`: the two cosines of each frame; `pairs`: how many frames count, since VBench weighs
-    videos by that in its total; `weights`: what was used, with its licence.
+    videos by that in its total; `embedding`: the mean of the frames' features, int8 in base64, by which
+    `hoigen duplicates --by` compares clips; `weights`: what was used, with its licence.
 
     Source: VBench, "Background Consistency"; vbench 0.1.5, background_consistency.py. It agrees within 1e-3.
     """

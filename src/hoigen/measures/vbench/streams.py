@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,7 @@ class ConsistencyStream:
         features = F.normalize(torch.cat(said), dim=-1) if said else torch.empty(0, 1)
         if len(features) < 2:
             return Score(None, {"reason": "one frame only" if len(features) else "no frame to look at"})
+        middle = F.normalize(features.float().mean(dim=0), dim=-1).cpu()
         to_last, to_first = (
             F.cosine_similarity(others, features[1:]).clamp(min=0).tolist()
             for others in (features[:-1], features[:1].expand(len(features) - 1, -1))
@@ -81,6 +83,9 @@ class ConsistencyStream:
             "to_last": [round(each, 5) for each in to_last],
             "to_first": [round(each, 5) for each in to_first],
             "pairs": len(likeness),
+            "embedding": base64.b64encode(
+                (middle * (127 / middle.abs().max())).round().to(torch.int8).numpy()
+            ).decode(),
             "weights": list(self.model.ledger),
         }
         return Score(math.fsum(likeness) / len(likeness), detail)
