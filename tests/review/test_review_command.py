@@ -24,6 +24,7 @@ from hoigen.commands.cli import main
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.data.run import Run
 from hoigen.review import adjudicate, project, queue, serve
+from hoigen.review import tables as t
 from hoigen.review.app import make
 from hoigen.review.web import Site
 from run_folders import Given, write_recipe, write_run
@@ -122,6 +123,28 @@ def test_in_and_out_points_are_those_of_the_answer_that_counts(run: Path) -> Non
     trims(bob, second, 0.6, supersedes=late)  # after the decision
     main(["review", str(run), "--export"])
     assert sorted(row.value for row in Annotations(run).latest("human.trim")) == ["0.2-0.7", "0.5-1"]
+
+
+def test_another_bound_for_cuts_counts_for_answers_that_are_there(run: Path) -> None:
+    made = project.begin(Run(run), double_share=1.0, gold_share=0.0)
+    ann, bob, cas = staff(made.db, ["ann", "bob", "cas"])
+    for person, begin in ((ann, 0.1), (bob, 0.2)):  # of 1.0 s each: 0.9 of 1.1 s are the same
+        for row in queue.claim(made.db, person, "keep", size=6):
+            extra = {"in": begin, "out": begin + 1.0}
+            one = {"id": str(uuid.uuid4()), "item": row["item"], "value": "trim", "extra": extra}
+            assert not queue.answer(made.db, person, [one], app="1").refused
+
+    def states() -> dict[int, int]:
+        return {state: many for state, many in made.counts("keep").items() if state != t.OPEN}
+
+    assert states() == {t.DONE: 6}
+    project.begin(Run(run), same_cut=0.9)
+    assert states() == {t.DISPUTED: 6}
+    first, *_ = adjudicate.waiting(made.db, cas, "keep")
+    decision = {"id": str(uuid.uuid4()), "item": first["item"], "value": "drop"}
+    assert adjudicate.decide(made.db, cas, [decision], app="1").saved
+    assert main(["review", str(run), "--same-cut", "0.5", "--invite", "dan"]) == 0
+    assert states() == {t.DONE: 5, t.ADJUDICATED: 1}, "what was decided stays"
 
 
 def test_gold_backup_restore_and_invitations_as_they_are_typed(run: Path, tmp_path: Path, capsys: Any) -> None:
