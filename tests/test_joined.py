@@ -141,7 +141,6 @@ def test_a_run_whose_tables_lie_in_a_store_is_read_alike(tmp_path: Path, monkeyp
     run.clips.compact()
     seal(run, (3, 3, 3))
     assert rows(run) == ends(clips(3))
-    run.path.mkdir(parents=True)
     monkeypatch.setattr(joined, "KEEP_FROM_PARTS", 1)
     assert rows(run) == ends(clips(3))
     assert len(copies(run)) == 1, "copies lie on the disk"

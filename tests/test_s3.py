@@ -1,21 +1,16 @@
 """Videos, exports and runs on an object store: a real S3 server of this machine; one before it stalls and resets.
 
-The server is moto's, reached by s3fs as any other is; workers are processes of their own and know it by environment.
+Workers are processes of their own and know the server by environment.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-import re
-import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,90 +22,18 @@ from hoigen import video
 from hoigen.commands.cli import main
 from hoigen.core import uris
 from render import pan, render, texture
+from s3_server import NAMES, SHOWN, Between, serving
 
-server = pytest.importorskip("moto.server")
+pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-SHOWN = 20_000
-"""Bytes of an object that come before its server stalls."""
-
-
-class Between:
-    """Passes requests on to a server. Objects named `stall…` end in silence, those named `reset…` lose their
-    connection every other time. asked: first line and range of each request.
-
-    Args:
-        port: of the server.
-    """
-
-    def __init__(self, port: int) -> None:
-        self.port, self.asked, self.turns = port, [], itertools.count()  # type: ignore[var-annotated]
-        self.door = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.ended = threading.Event()
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.door.getsockname()[1]}"
-
-    def serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=self.one, args=self.door.accept()[:1], daemon=True).start()
-
-    def one(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
-            request = b""
-            while b"\r\n\r\n" not in request:
-                if not (piece := client.recv(1 << 16)):
-                    return
-                request += piece
-            head, _, body = request.partition(b"\r\n\r\n")
-            lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"connection", b"expect"))]
-            if b"expect: 100" in head.lower():
-                client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            length = re.search(rb"(?im)^content-length: *(\d+)", head)
-            while length and len(body) < int(length[1]):
-                body += client.recv(1 << 16)
-            bytes_of = re.search(rb"(?i)range: bytes=(\d+)-(\d+)", head)
-            self.asked.append((lines[0].decode(), tuple(map(int, bytes_of.groups())) if bytes_of else None))
-            with socket.create_connection(("127.0.0.1", self.port)) as behind:
-                behind.sendall(b"\r\n".join([*lines, b"Connection: close", b"", b""]) + body)
-                answer = b"".join(iter(lambda: behind.recv(1 << 16), b""))
-            if lines[0].startswith(b"GET") and b"/stall" in lines[0] and len(answer) > SHOWN:
-                client.sendall(answer[:SHOWN])
-                self.ended.wait(120)
-            elif lines[0].startswith(b"GET") and b"/reset" in lines[0] and next(self.turns) % 2 == 0:
-                client.sendall(answer[: len(answer) // 2])
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            else:
-                client.sendall(answer)
-
-    def close(self) -> None:
-        self.ended.set()
-        self.door.close()
 
 
 @pytest.fixture
-def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Between]:
-    behind = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    behind.start()
-    found = Between(behind.get_host_and_port()[1])
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL"):
-        monkeypatch.setenv(name, found.url)
-    import fsspec.config
-
-    fsspec.config.set_conf_env(fsspec.config.conf)
-    s3fs.S3FileSystem.clear_instance_cache()
-    yield found
-    found.close()
-    behind.stop()
-    fsspec.config.conf.pop("s3", None)
-    s3fs.S3FileSystem.clear_instance_cache()
+def between() -> Iterator[Between]:
+    with serving() as found:
+        yield found
 
 
 def filled(bucket: str, files: dict[str, Path]) -> Any:
@@ -220,6 +143,9 @@ def test_parts_in_a_store_at_once_and_killed_make_the_dataset_of_one(
     found = [list(hoigen.table(where)) for where in (run, tmp_path / "plain")]
     assert found[0] == found[1]
     assert len(found[0]) == 9
+    between.asked.clear()
+    hoigen.funnel(run)
+    assert len(between.asked) < 20, "what was read once is not fetched again"
     inside = {name.split("/")[3] for name in store.find("many/runs/one")}
     assert inside == {"clips", "events", "ranks", "run.yaml", "scores", "shards.parquet", "videos.parquet"}
 
@@ -231,7 +157,7 @@ def test_a_bucket_that_is_not_there_is_one_error(
     monkeypatch.chdir(tmp_path)
     assert main(["curate", "lite", "--videos", str(clip), "--run", "s3://none/run", "--quiet"]) == 1
     assert "s3://none/run/locks/part-0 cannot be written: The specified bucket" in capsys.readouterr().err
-    for name in ("AWS_ENDPOINT_URL", "FSSPEC_S3_ENDPOINT_URL"):
+    for name in NAMES:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     nobody = started(tmp_path / "here", "funnel", "s3://none/run")
     assert b"s3://none/run cannot be reached: " in nobody.communicate()[1]

@@ -99,7 +99,13 @@ def test_a_run_in_a_store_from_its_videos_to_its_table(tmp_path: Path, tiny_vide
         "videos.parquet",
     }
     here = stores / "store" / "run"
-    assert [path.name for path in here.rglob("*.parquet")] == ["videos.parquet"]
+    kept_here = {str(path.relative_to(here)): path.read_bytes() for path in here.rglob("*.parquet")}
+    assert kept_here == {name: memory.cat(f"/store/run/{name}") for name in kept_here}, "copies of what queries read"
+    assert not (here / "journal").exists()
+    for path in here.rglob("clips/*.parquet"):
+        path.write_bytes(b"of another state")
+        (path.parent / f".{path.name}.stamp").write_text("another")
+    assert hoigen.funnel(run) == plain, "a copy that is not of now is fetched anew"
     recipe = yaml.safe_load(memory.cat("/store/run/run.yaml"))["recipe"]
     assert (recipe["run"], recipe["shard_size"]) == (run, 2)
 

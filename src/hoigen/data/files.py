@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
@@ -96,16 +96,44 @@ class Folder:
             return os.stat(self.path(name)).st_size
         return int(self._fresh(name).size(self.path(name)))
 
-    def stamp(self, name: str) -> tuple[Any, ...]:
+    def stamp(self, name: str, *, listed: bool = False) -> tuple[Any, ...]:
         """What changes when the file `name` does: its size and time, and its inode or what the store says of it.
+
+        Args:
+            name: of the file.
+            listed: `names` was asked just now, and what a store said then is good enough: one request for many files.
 
         Raises FileNotFoundError.
         """
         if self.is_local:
             found = os.stat(self.path(name))
             return found.st_size, found.st_mtime_ns, found.st_ino
-        fs = self._fresh(name)
-        return int(fs.size(self.path(name))), fs.ukey(self.path(name))
+        return stamp_of((self.fs if listed else self._fresh(name)).info(self.path(name)))
+
+    def copied(self, name: str, to: Path, *, listed: bool = False) -> Path:
+        """The file `name` of a store on this machine; fetched where it is not there as it is in the store.
+
+        Args:
+            name: of the file.
+            to: the folder of this machine in which it lies under the same name.
+            listed: as of `stamp`.
+        """
+        import fcntl
+
+        now = repr(self.stamp(name, listed=listed))
+        place = to / name
+        to.mkdir(parents=True, exist_ok=True)
+        with (to / f".{name}.stamp").open("a+", encoding="utf-8") as note:
+            fcntl.flock(
+                note, fcntl.LOCK_EX
+            )  # of several who fetch it, one after the other: what is noted is what is there
+            note.seek(0)
+            if note.read() != now or not place.exists():
+                note.truncate(0)
+                with Folder(str(to)).writing(name) as file:
+                    file.write(self.fs.cat_file(self.path(name)))
+                note.write(now)
+        return place
 
     def _fresh(self, name: str) -> Any:
         fs = self.fs
@@ -226,6 +254,16 @@ def nothing_left(folder: Path, says_nothing: Callable[[Path], bool] = lambda _: 
                 for each in made:
                     each.rmdir()
         raise
+
+
+def stamp_of(info: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What changes when a file of a store does: its size, and its ETag, generation or time, as fsspec's `info` says.
+
+    Args:
+        info: of the file.
+    """
+    marks = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
+    return int(info["size"]), next((str(info[name]).strip('"') for name in marks if info.get(name)), "")
 
 
 def write_text(path: Path, text: str) -> None:

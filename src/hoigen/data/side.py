@@ -22,7 +22,7 @@ from hoigen.core.clip import Seconds
 from hoigen.core.errors import HoigenError, UsageError
 from hoigen.core.places import home
 from hoigen.core.uris import WEB, address_in, fault, masked, scheme_of
-from hoigen.data.files import Folder
+from hoigen.data.files import Folder, stamp_of
 
 EVERY: Seconds = 15.0
 """Between two looks at what has changed here."""
@@ -222,7 +222,7 @@ class Side:
                 if stat is None or (name in state and state[name][0] == stat):
                     continue
                 self._send(name, stat[0])
-                state[name] = [stat, _stamp(self._fs.info(self.folder.path(name)))]
+                state[name] = [stat, list(stamp_of(self._fs.info(self.folder.path(name))))]
             for name in [name for name in state if name not in here]:
                 self.folder.remove(name)
                 del state[name]
@@ -251,7 +251,7 @@ class Side:
             name = info["name"][len(base) :].lstrip("/")
             if name and name not in TABLES and not _hidden(name):
                 self.folder.path(name)  # raises for one that leads elsewhere
-                found[name] = _stamp(info)
+                found[name] = list(stamp_of(info))
         if "run.yaml" not in found and inside & {"clips", "found", "scores"} and not (self.path / "run.yaml").exists():
             raise UsageError(f"{self.address} has tables and no run.yaml: it is no run, or has lost that file")
         return found
@@ -316,12 +316,6 @@ def _stat(path: Path) -> list[int] | None:
     except FileNotFoundError:
         return None
     return [found.st_size, found.st_mtime_ns, found.st_ino]
-
-
-def _stamp(info: dict[str, Any]) -> list[str]:
-    """What changes when a file of a store does."""
-    names = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created", "size")
-    return [str(info[name]) for name in names if info.get(name) is not None]
 
 
 def _hidden(name: str) -> bool:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hoigen.core.errors import Locked
 from hoigen.data.columns import SQL_TYPES, Row, schema_of
 from hoigen.data.files import Folder
 from hoigen.data.parquet import SHARDS_KEY, Footer, Lookup, footer_in, footer_of, one_file, parquet_file, quoted
+from hoigen.data.side import place_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +30,8 @@ GROUP_ROWS, GROUP_CHARACTERS = 64, 4 << 20
 """Of a row group that `Table.add` writes: what is read and held at once."""
 MERGE_SHARDS = 64
 MERGE_BYTES = 256 << 20
+FETCHED = 16
+"""Parts that are fetched out of a store at once."""
 TRIES = 4
 """Times that a part is looked for again which was merged between the listing and the reading."""
 
@@ -122,6 +128,8 @@ class Table:
     def layout(self) -> Layout:
         """The files as they lie now."""
         names = self.folder.names()
+        if not self.folder.is_local:
+            _sweep(place_of(self.folder.uri), names)
         singles = {int(found[1]): name for name in names if (found := SINGLE.fullmatch(name))}
         merged = {}
         for name in names:
@@ -162,7 +170,7 @@ class Table:
         return name if self.folder.exists(name) else self.layout().homes.get(shard)
 
     def _footer(self, name: str) -> Footer:
-        return footer_of(self.folder, name, self.folder.stamp(name))
+        return footer_of(self.folder, name, self.folder.stamp(name, listed=True))
 
     # reading
 
@@ -212,8 +220,17 @@ class Table:
         Args:
             names: of the files.
             options: further options of DuckDB's read_parquet, each after a comma.
+
+        Those of a store are fetched first, whole, and kept on this machine as long as they stay the same: DuckDB asks
+        for each file several times a query.
         """
-        paths = ", ".join(one_file(self.folder.path(name)) for name in names)
+        if self.folder.is_local:
+            places = [self.folder.path(name) for name in names]
+        else:
+            to = place_of(self.folder.uri)
+            with ThreadPoolExecutor(FETCHED) as threads:
+                places = list(threads.map(lambda name: str(self.folder.copied(name, to, listed=True)), names))
+        paths = ", ".join(map(one_file, places))
         return f"read_parquet([{paths}], hive_partitioning = false{options})"
 
     # writing
@@ -427,6 +444,19 @@ def _row_groups(rows: Iterable[Row], key: Sequence[str], taken: set[tuple[Any, .
             group, filled = [], 0
     if group:
         yield group
+
+
+def _sweep(copies: Path, names: Collection[str]) -> None:
+    """Deletes copies on this machine of parts that a store has no longer.
+
+    Args:
+        copies: the folder in which they lie.
+        names: of the parts that there are.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        for name in {entry.name for entry in os.scandir(copies) if entry.name.endswith(".parquet")} - set(names):
+            for each in (name, f".{name}.stamp"):
+                (copies / each).unlink(missing_ok=True)
 
 
 def single_name(shard: int) -> str:

@@ -117,13 +117,13 @@ def attach_clips(con: duckdb.DuckDBPyConnection, run: Run, schema: str) -> _Clip
         )
     columns = ", ".join(map(quoted, CLIP_COLUMNS))
     parts = [f"select {columns}, shard from {clips.relation(only=frozenset(shards))}"]
-    found, state = "", [[(name, clips.table.folder.stamp(name)) for name in clips.files()], shards, free]
+    found, state = "", [[(name, clips.table.folder.stamp(name, listed=True)) for name in clips.files()], shards, free]
     if free and run.found.shards():
         where = " or ".join(f"video >= {first}" + (f" and video < {past}" if past else "") for first, past in free)
         layout = run.found.layout()
         found = f"select {columns}, null::integer as shard from {layout.relation()} where {where}"
         parts.append(found)
-        state.append([(name, layout.table.folder.stamp(name)) for name in layout.files()])
+        state.append([(name, layout.table.folder.stamp(name, listed=True)) for name in layout.files()])
     if unseen := _unseen(run, free, " union all ".join(parts)):
         parts.append(unseen)
         found = f"{found} union all {unseen}" if found else unseen
@@ -196,7 +196,10 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
     """SQL of the shards' clips with their scores: over the copies of a large run, else over the parts."""
     groups = [list(group) for _, group in groupby(sources.shards, lambda shard: shard // GROUP)]
     facts = [  # table, file, stamp; looked at before anything is read: never newer than its name
-        [(each.table.name, name, each.table.folder.stamp(name)) for each, name in sources.files(group[0], group[-1])]
+        [
+            (each.table.name, name, each.table.folder.stamp(name, listed=True))
+            for each, name in sources.files(group[0], group[-1])
+        ]
         for group in groups
     ]
     files = [file for some in facts for file in some]

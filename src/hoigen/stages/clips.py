@@ -313,8 +313,6 @@ class _Sealing:
         self.listed = frozenset(self.shards)
         self.videos = part_rows(run.videos_file) or 0
         self.con = connection()
-        if not run.folder.is_local:
-            self.con.register_filesystem(run.folder.fs)
         names = ", ".join(quoted(name) for name in CLIP_COLUMNS)
         self._view("found", f"select {names} from {self.found.relation(only=self.blocks)}")
         self._view("sealed", f"select {names} from {self.clips.relation(only=self.listed)}")
