@@ -97,6 +97,8 @@ def test_the_outcome_says_what_kind_of_answer_it_is(text: str, outcome: str) -> 
         ("Hands knead dough.", "few words"),
         ("The video shows a man who plays the guitar on a bench.", "speaks of the video"),
         ("We see a man lift a barbell and drop it on the mat again.", "speaks of its writer"),
+        ("[0:00 - 0:02] A woman lifts a pan. [0:02 - 0:05] She sets it on a board.", "a list of times"),
+        ("0.0s-1.5s: a woman lifts a pan. 1.5s-3s: she sets it on a board.", "a list of times"),
         ("A woman lifts a pan from the stove.\n\nLet me know!", "a note behind the description was taken off"),
     ],
 )
@@ -104,6 +106,21 @@ def test_what_is_doubtful_is_kept_and_says_why(text: str, doubt: str) -> None:
     words = found(text)
     assert words.outcome == "answered"
     assert doubt in words.doubts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('A woman lifts a pan from the stove.')",
+        "import cv2\nclip = cv2.VideoCapture('a.mp4')\nA woman lifts a pan.",
+        'return "A woman lifts a pan from the stove."',
+        "const caption = 'A woman lifts a pan from the stove.';",
+    ],
+)
+def test_code_is_no_description(text: str) -> None:
+    assert found(text).outcome == "malformed"
+    clock = "The clock on the oven reads 12:30. A woman lifts a pan (black) from the stove."
+    assert found(clock).doubts == ()
 
 
 def test_the_language_asked_for_is_that_of_the_prompt_or_the_one_that_is_named() -> None:

@@ -37,7 +37,7 @@ CHUNK = 1 << 16
 SPACE = re.compile(r"\s*")
 OTHER_TIMES = re.compile(
     r"(?:clip|video|shot|scene|segment)?[ _-]?(?:start|end|begin|stop|from|to|t0|t1)"
-    r"(?:[ _-]?(?:frames?|ms|msec|time|sec|s|seconds|stamp|timestamp|idx|index|milliseconds))*",
+    r"(?:[ _-]?(?:frames?|ms|msec|time|sec|s|seconds|stamp|timestamp|idx|index|milliseconds)){0,2}",
     re.IGNORECASE,
 )
 """Columns that may be meant to say where a clip begins or ends."""

@@ -79,9 +79,15 @@ MARKS = re.compile(
 LEFT_OVER = re.compile(
     r"https?://|data:\w+/|[ĠĊ▁]|â€|(?-i:Ã[©¨¡³±¼¶¤])|</?[a-z][\w-]*(?:\s[^<>]{0,200})?/?>|<\||\|>|\ufffd|"
     r"```|~~~|\[/?INST\]|<unk>|"
+    r"\A(?:print\(|import \w+\s|from \w+ import |def \w+\(|return [\"']|(?:(?:const|let|var) )?\w+ ?= ?[\"'])|"
     r"[\"'\]]\s*[}\]]\s*\Z|\A\"?\w+\"\s*:|\bQ: .{0,2000}? A: |\A(?:user|human)\s*:",
     re.IGNORECASE | re.DOTALL,
 )
+STAMPS = re.compile(
+    r"(?:\A|[.!?]\s+)[\[(<]?(?:\d{1,2}:)?\d{1,3}(?:[:.]\d{1,3})?\s?s?(?:\s?[-–]\s?(?:\d{1,2}:)?\d{1,3}(?:[:.]\d{1,3})?\s?s?)?"
+    r"(?:[\])>]:?|:)\s+\w"
+)
+"""Sentences that begin with a time of the clip, as in a list: `[0:00 - 0:02] A woman ...`, `0.0s-1.5s: ...`."""
 TAG_QUOTED = re.compile(r"[\"“‘'«]<[^\"“”<>:=/]{1,60}>[\"”’'»]")
 """What is written on things, in angle brackets."""
 FENCE = re.compile(r"\A(?:[^`\n]{0,100}:\s*)?(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?\s*\1\s*\Z", re.DOTALL)
@@ -703,6 +709,7 @@ def words_of(text: str, *, own: str = "", language: str = "") -> _Words:
         and left.vague + left.task
     ):
         doubts.append("says little")
+    doubts += ["a list of times"] if STAMPS.search(unquoted) else []
     doubts += ["few words"] if len(tokens) < SHORT else []
     doubts += ["speaks of its writer"] if FIRST_PERSON.search(unquoted) else []
     doubts += ["speaks of the video"] if OF_A_VIDEO.search(unquoted) else []
