@@ -115,9 +115,12 @@ def test_what_is_doubtful_is_kept_and_says_why(text: str, doubt: str) -> None:
         "import cv2\nclip = cv2.VideoCapture('a.mp4')\nA woman lifts a pan.",
         'return "A woman lifts a pan from the stove."',
         "const caption = 'A woman lifts a pan from the stove.';",
+        "\x1b[31mA woman lifts a pan from the stove.",
+        "A woman lifts a \u202epan from the stove.",
+        "A \ud83d woman lifts a pan from the stove.",
     ],
 )
-def test_code_is_no_description(text: str) -> None:
+def test_code_and_signs_that_nobody_sees_are_no_description(text: str) -> None:
     assert found(text).outcome == "malformed"
     clock = "The clock on the oven reads 12:30. A woman lifts a pan (black) from the stove."
     assert found(clock).doubts == ()

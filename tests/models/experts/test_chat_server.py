@@ -307,6 +307,19 @@ def test_retry_after_is_waited_for_and_bounded(server: FakeChatServer) -> None:
     assert LONGEST_RETRY_AFTER - 10 < left <= LONGEST_RETRY_AFTER
 
 
+@pytest.mark.parametrize("told", ["inf", "nan", "-3", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", ""])
+def test_a_wait_that_says_nothing_is_none(server: FakeChatServer, told: str) -> None:
+    server.script = [error(429, "slow down", headers={"retry-after": told})]
+    made = client(server)
+    assert ask(made).tries == 2
+    assert made.endpoints[0].rests_until - time.monotonic() < 60
+
+
+def test_a_byte_order_mark_before_the_json_is_let_be(server: FakeChatServer) -> None:
+    server.script = [Say(body=b"\xef\xbb\xbf" + Say(text="A person lifts a cup.").payload("m"))]
+    assert ask(client(server)).text == "A person lifts a cup."
+
+
 # JSON without schemas
 
 

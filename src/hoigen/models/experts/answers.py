@@ -78,7 +78,7 @@ MARKS = re.compile(
 )
 LEFT_OVER = re.compile(
     r"https?://|data:\w+/|[ĠĊ▁]|â€|(?-i:Ã[©¨¡³±¼¶¤])|</?[a-z][\w-]*(?:\s[^<>]{0,200})?/?>|<\||\|>|\ufffd|"
-    r"```|~~~|\[/?INST\]|<unk>|"
+    r"```|~~~|\[/?INST\]|<unk>|[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ud800-\udfff]|"
     r"\A(?:print\(|import \w+\s|from \w+ import |def \w+\(|return [\"']|(?:(?:const|let|var) )?\w+ ?= ?[\"'])|"
     r"[\"'\]]\s*[}\]]\s*\Z|\A\"?\w+\"\s*:|\bQ: .{0,2000}? A: |\A(?:user|human)\s*:",
     re.IGNORECASE | re.DOTALL,

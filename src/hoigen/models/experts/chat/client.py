@@ -342,7 +342,7 @@ class Session:
             to = urlsplit(str(response.headers.get("location", ""))[:LONGEST_LOCATION]).hostname or "another path"
             return Reply(response.status_code, {"error": {"message": AWAY.format(to=to)}})
         try:
-            found = json.loads(response.text)
+            found = json.loads(response.text.removeprefix("\ufeff"))
         except (ValueError, RecursionError):
             found = response.text
         return Reply(response.status_code, found, _retry_after(response.headers))
@@ -384,7 +384,7 @@ def _retry_after(headers: Mapping[str, str]) -> Seconds | None:
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         with contextlib.suppress(KeyError, ValueError):
             seconds = float(headers[name]) / unit
-            return seconds if seconds >= 0 else None  # not so for nan
+            return seconds if 0 <= seconds < float("inf") else None  # not so for nan
     with contextlib.suppress(KeyError, ValueError, TypeError):
         return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
     return None
