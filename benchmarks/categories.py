@@ -2,7 +2,8 @@
 
 python benchmarks/categories.py [--vbench FILE] [--show]
 
-Sets: 60 captions written for this (categories_captions.jsonl), half of which the rules were developed on; the 48
+Sets: 60 captions written for this (categories_captions.jsonl), half of which the rules were developed on, and 40 short
+ones, labelled before anything was run on them; the 48
 published captions of ../shared/clips (labels: categories_clips.json); and, when given, VBench's
 human_action_longer.txt, a caption per line, of which categories_vbench.json labels all 99: the rules were mended after
 looking at lines 1 to 50 and never after looking at the rest.
@@ -110,6 +111,7 @@ def main() -> None:
     print(headline())
     measure("own, developed on", own("developed on"), options.show)
     measure("own, held out at first", own("held out"), options.show)
+    measure("short, labelled before any run", own("short"), options.show)
     if SHARED.is_file():
         measure("published captions of the web clips", clips(), options.show)
     if options.vbench:

@@ -8,7 +8,7 @@ python benchmarks/shots.py                    rendered and joined footage
 --peer: PySceneDetect as well (pip install scenedetect-headless); --transnet: TransNetV2 as well, by the detector
 `transnet` (extra [models]; slow without a graphics card). --seeds A B: rendered footage of these seeds alone, for seeds
 that nobody has looked at while tuning. --found FILE: boundaries found in raw footage are kept there, a line per video
-and detector, and not looked for again: hours of TransNetV2 may be stopped.
+and detector, and not looked for again: hours of TransNetV2 may be stopped. --half test: the held-out half alone.
 """
 
 from __future__ import annotations
@@ -180,8 +180,9 @@ def judged(row: dict[str, Any], found: list[float]) -> np.ndarray:
     return np.array([hits, hits + len(false), len(spans)])
 
 
-def raw(folder: Path, finders: dict[str, Finder], kept: Path | None = None) -> None:
+def raw(folder: Path, finders: dict[str, Finder], kept: Path | None = None, half: str | None = None) -> None:
     rows = [json.loads(line) for line in RAW.read_text().splitlines()]
+    rows = [row for row in rows if half in (None, row["half"])]
     there = [row for row in rows if place_of(row, folder).exists()]
     print(f"{len(there)} of {len(rows)} videos at hand\n", flush=True)
     parts = {
@@ -206,6 +207,8 @@ def raw(folder: Path, finders: dict[str, Finder], kept: Path | None = None) -> N
     print("| half | videos | boundaries | " + " | ".join(f"{name}: P / R / F1" for name in finders) + " |")
     print("|---|---|---|" + "---|" * len(finders))
     for part, holds in parts.items():
+        if not any(map(holds, there)):
+            continue
         cells = [score(*sum(counts[part, name])) + interval(counts[part, name]) for name in finders]
         true = sum(counts[part, next(iter(finders))])[2]
         print(f"| {part} | {sum(map(holds, there))} | {true} | " + " | ".join(cells) + " |")
@@ -238,6 +241,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--transnet", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--found", type=Path)
+    parser.add_argument("--half", choices=("test", "tune"))
     return parser.parse_args()
 
 
@@ -253,7 +257,7 @@ def main() -> None:
     if chosen.transnet:
         finders["transnet"] = own("transnet")
     if chosen.raw:
-        raw(chosen.raw, finders, chosen.found)
+        raw(chosen.raw, finders, chosen.found, chosen.half)
         return
     synthetic = (case for seed in chosen.seeds or range(1, 5) for case in cases(seed))
     figures({"bare decode": bare, **finders}, itertools.chain(synthetic, () if chosen.seeds else real_cases()))

@@ -42,6 +42,15 @@ def pairs(caption: str) -> set[tuple[str, str]]:
         (unicodedata.normalize("NFD", "A man eats a crème brûlée."), {("eat", "crème brûlée")}),
         ("The boy lifts a cup of milk.", {("lift", "cup")}),
         ("She holds a leash in one hand and a mug in the other.", {("hold", "leash"), ("hold", "mug")}),
+        ("A can of beans is opened by a man.", {("open", "can")}),
+        ("He can open the watering can with a can opener.", {("open", "watering can"), ("open with", "can opener")}),
+        ("He folds laundry and stacks towels in a basket.", {("fold", "laundry"), ("stack", "towel")}),
+        ("He wipes the pipe, and wraps tape around it.", {("wipe", "pipe"), ("wrap", "tape")}),
+        ("The woman cracks open a walnut with a nutcracker.", {("crack", "walnut"), ("crack with", "nutcracker")}),
+        ("A hairdresser combs wet hair and dries her face with a towel.", {("comb", "hair"), ("dry with", "towel")}),
+        ("Someone unplugs the vacuum cleaner.", {("unplug", "vacuum cleaner")}),
+        ("A librarian stamps the card.", {("stamp", "card")}),
+        ("He wipes his brow with his sleeve.", set()),
     ],
 )
 def test_what_people_do(caption: str, expected: set[tuple[str, str]]) -> None:

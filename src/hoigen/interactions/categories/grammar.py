@@ -37,7 +37,8 @@ class Phrase:
 
     @property
     def is_person(self) -> bool:
-        return is_person(self.head) and not (self.head in wordlists.EITHER and self.name != self.head)
+        thing = (self.head in wordlists.EITHER and self.name != self.head) or self.name in wordlists.DEVICES
+        return is_person(self.head) and not thing
 
     @property
     def acts(self) -> bool:
@@ -45,7 +46,7 @@ class Phrase:
         if self.pronoun:
             return self.head in ("he", "she", "they", "i", "we", "you", "who", "someone", "somebody", "everyone",
                                  "everybody")  # fmt: skip
-        compound = self.head in wordlists.EITHER and self.name != self.head
+        compound = (self.head in wordlists.EITHER and self.name != self.head) or self.name in wordlists.DEVICES
         return self.bare or (may_act(self.head) and not compound) or self.head in wordlists.ACTING_PARTS
 
 

@@ -78,7 +78,7 @@ def object_name(text: str, action: str = "") -> str:
     words = WORD.findall(behind if piece and base(piece[0], "NOUN") in wordlists.PARTITIVES else front_of)
     if "'s" in words:
         words = words[len(words) - words[::-1].index("'s") :]
-    words = [word for word in words if word not in CLOSED or word == words[-1]]
+    words = [word for word in words if word not in CLOSED or word in (words[-1], "can")]
     if not words:
         return ""
     head = base(words[-1], "NOUN")
@@ -86,7 +86,8 @@ def object_name(text: str, action: str = "") -> str:
         head = "glass"
     front = [word for word in words[:-1] if _names(word)]
     name = " ".join((*front, head))
-    if head == "person" or (head in wordlists.PEOPLE and not (head in wordlists.EITHER and front)):
+    thing = (head in wordlists.EITHER and front) or name in wordlists.DEVICES
+    if head == "person" or (head in wordlists.PEOPLE and not thing):
         return "person"
     return OBJECTS.get(name, name)
 

@@ -80,7 +80,7 @@ class _Reader:
         if things and (other := in_the_other(self.row, things[-1][0])) is not None:
             phrases.append(other)
         emitted = [self._emit(action, phrase) for phrase in phrases]
-        if any(emitted):
+        if any(emitted) or any(phrase.head in wordlists.BODY for phrase in phrases):  # `dries his face with a towel`
             self._tool(at, after, action)
 
     def _is_denied(self, at: int) -> bool:
@@ -258,6 +258,8 @@ class _Reader:
             if isinstance(item, Verb) or (isinstance(item, Joint) and item.kind in ("punct", "sub", "wh", "conj")):
                 break
             if isinstance(item, Joint) and item.text == "with" and isinstance(following, Phrase):
+                if following.head == "sleeve":  # worn
+                    return
                 self._emit(f"{action} with", following, tool=True)
                 return
         match self.row[:2]:

@@ -70,7 +70,9 @@ class _Tagger:
         word = self._word(at)
         if word in CLOSED:
             return CLOSED[word] in ("det", "pron", "prep", "adv", "to") or word in ("her", "after", "before")
-        if word == "her" or (word.endswith("ly") and "ADV" in parts(word)):
+        if word in ("her", "open") or (word.endswith("ly") and "ADV" in parts(word)):
+            return True
+        if word in wordlists.DESCRIBING | wordlists.COLOURS and self._goes_on(at + 1):
             return True
         return word.isalpha() and bool(parts(word) & {"ADJ", "NOUN"}) and "VERB" not in parts(word)
 
@@ -117,6 +119,8 @@ class _Tagger:
             return "det"
         if word == "one" and after in ("adj", "noun"):
             return "noun"
+        if word == "can" and (after in IN_PHRASE or (after == "noun" and not self._is_modal(at + 1))):
+            return "noun"
         if word in CLOSED and not (after in ("det", "adj") and word in ("back", "inside", "outside", "near", "one")):
             if word in ("once", "after", "before") and self._word(at + 1) in CLOSED and not self._opens_clause(at + 1):
                 return "adv"
@@ -124,6 +128,12 @@ class _Tagger:
                 return "prep"
             return CLOSED[word]
         return self._open(at, word, before, after)
+
+    def _is_modal(self, at: int) -> bool:
+        """Whether a plain verb follows, adverbs left out: `the man can lift it`; not `a watering can`."""
+        while CLOSED.get(word := self._word(at)) == "adv" or word.endswith("ly"):
+            at += 1
+        return word == "be" or word in ("have", "do") or ("VERB" in parts(word) and base(word, "VERB") == word)
 
     def _clause_follows(self, at: int) -> bool:
         """Whether a verb comes before the next mark or clause."""
@@ -272,7 +282,11 @@ class _Tagger:
                 third = is_third_person(word) and somebody and self._begins_phrase(at + 1)
                 return third or (only and not is_past(word))
             if is_third_person(word):
-                return only or self._begins_phrase(at + 1) or (not self._goes_on(at + 1) and before.tag == "conj")
+                if only or self._begins_phrase(at + 1) or (not self._goes_on(at + 1) and before.tag == "conj"):
+                    return True
+                # `folds laundry and stacks towels`: no noun follows a plural within a phrase
+                again = before.tag == "conj" and any(w.tag == "verb" and w.text.lower() != w.lemma for w in self.done)
+                return again and "NOUN" in parts(self._word(at + 1)) and word not in ("sports", "clothes")
             if is_past(word) and "NOUN" not in parts(word):
                 return before.tag == "conj" and CLOSED.get(self._word(at + 1)) in ("det", "adv")
             verbs = [w for w in self.done if w.tag in ("verb", "past")]

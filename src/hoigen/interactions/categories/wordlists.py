@@ -22,7 +22,9 @@ PEOPLE = _set(
     participant member colleague partner companion craftsman craftswoman artisan blacksmith jeweler hairdresser
     barber stylist shearer shepherd hunter cowboy monk priest patient scholar writer reader operator expert
     professional master apprentice performer magician juggler clown conductor captain crew staff adventurer explorer
-    creator host presenter vlogger youngster figure male female senior elder twin volunteer villager"""
+    creator host presenter vlogger youngster librarian electrician clerk receptionist pharmacist chemist archaeologist
+    astronaut chauffeur courier lumberjack seamstress goldsmith silversmith locksmith mason stonemason machinist
+    veterinarian biologist geologist optician curator butler figure male female senior elder twin volunteer villager"""
 )
 """Nouns for people, in the singular."""
 
@@ -149,7 +151,7 @@ PHRASAL = _set(
     pump_up screw_in screw_on tie_back shake_off brush_off wash_off dry_off put_together take_apart carve_out
     squeeze_out pour_out empty_out sweep_up mop_up strap_on try_on unscrew_off push_in push_out pull_in spread_out
     chop_up beat_up warm_up heat_up light_up mix_in pull_apart run_over flip_over knock_over knock_down tuck_in
-    zip_up button_up do_up lock_up drink_up eat_up"""
+    zip_up button_up do_up lock_up drink_up eat_up wind_up snap_off pick_out jack_up fold_up crumple_up"""
 )
 """Verb and particle that are one action; another particle is only a direction and is left out."""
 
@@ -167,7 +169,8 @@ WITH_TOOLS = _set(
     """cut slice chop dice mince peel carve trim scrape stir mix whisk beat brush sweep clean wipe wash scrub dry cover
     fill paint write draw eat measure hit strike drill flip turn lift scoop spread tighten loosen tie season spray
     wet water polish sand dig mark sew stab light load wrap rub pound hammer groom comb shave catch dust decorate
-    cut_off wipe_off turn_over scoop_out pick_up cook drink engrave weld solder sharpen shear wipe_down saw split"""
+    cut_off wipe_off turn_over scoop_out pick_up cook drink engrave weld solder sharpen shear wipe_down saw split
+    erase garnish snip roll_out pull_out crack pry poke prune crush mash flatten open remove cut_out"""
 )
 """Verbs after whose object `with ...` names a tool rather than a company or a feature."""
 
@@ -195,6 +198,12 @@ INTRANSITIVE = _set(
 
 EITHER = _set("model figure")
 """People by themselves, things in a compound: `clay model`."""
+
+DEVICES = _set(
+    """vacuum_cleaner pipe_cleaner record_player cd_player music_player video_player media_player cassette_player
+    mp3_player dvd_player table_runner hard_drive"""
+)
+"""Things whose last word is for people."""
 
 WORN = _set("backpack baseball_glove skis snowboard tie")
 """What HICO-DET counts as worn; other clothes are no interaction, as the judge of HOIGen-1M sees it."""
