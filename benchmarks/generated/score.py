@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=60.0)
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="each clip's numbers, as asked of nothing and asked")
     given = parser.parse_args()
     listed: Path = given.list
     clips = rows_of(listed)
@@ -164,7 +165,10 @@ def main() -> None:
             prompted[name] = given.run.parent / f"{given.run.name}{suffix}_seen.jsonl"
             if not prompted[name].exists():
                 hoigen.observations(given.run, prompted[name], measure=name)
+        unasked = dict(columns)
         columns |= asked_for(clips, files, labels, prompted, given.run, columns)
+        if given.keep:
+            keep(given.keep, ids, unasked, columns)
         families = np.array([row["family"] for row in clips])
         told = np.where(real, 2.0, np.where(broken, 1.0, np.where(none, 0.0, np.nan)))
         against(columns, told, person == "yes", families)
@@ -174,6 +178,17 @@ def main() -> None:
             if name in columns
         )
         print(f"above 0, of {(person == 'no').sum()} clips without a person: {above}")
+
+
+def keep(file: Path, ids: list[str], unasked: dict[str, np.ndarray], asked: dict[str, np.ndarray]) -> None:
+    """Writes a line a clip: `unasked`, its numbers where nothing is asked, and `asked`, those that go by the prompt."""
+    with file.open("w", encoding="utf-8") as lines:
+        for at, name in enumerate(ids):
+            row: dict[str, Any] = {"id": name}
+            for which, numbers, names in (("unasked", unasked, (RANKS, *OTHERS, "fine_hoi")), ("asked", asked, ASKED)):
+                values = {each: float(numbers[each][at]) for each in names if each in numbers}
+                row[which] = {each: None if np.isnan(value) else round(value, 4) for each, value in values.items()}
+            lines.write(json.dumps(row) + "\n")
 
 
 def against(
