@@ -312,7 +312,7 @@ def test_two_processes_of_one_rank_or_of_two_divisions(world: Path, capsys: pyte
 
     run = Run(world / "run")
     with held(run, Rank(1, 3)):
-        with pytest.raises(UsageError, match="run is in use by another hoigen process"), held(run, Rank(1, 3)):
+        with pytest.raises(RanksOpen, match=r"part 1/3: .*run is in use by another hoigen"), held(run, Rank(1, 3)):
             pass
         with (
             pytest.raises(UsageError, match="share it among 3 parts; this one came with part 0/2"),
@@ -322,6 +322,8 @@ def test_two_processes_of_one_rank_or_of_two_divisions(world: Path, capsys: pyte
         with held(run, Rank(2, 3)):
             pass
     with held(run, Rank(0, 2)):
+        pass
+    with held(run, Rank()), pytest.raises(UsageError, match="run is in use by another hoigen"), held(run, Rank()):
         pass
 
 

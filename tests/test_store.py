@@ -17,7 +17,7 @@ import yaml
 
 import hoigen
 from hoigen.commands.cli import main
-from hoigen.core.errors import Locked, UsageError
+from hoigen.core.errors import Locked, RanksOpen, UsageError
 from hoigen.data import lease, side
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
@@ -174,7 +174,7 @@ def test_a_part_that_runs_is_not_done_twice_and_one_that_is_gone_is_taken_over(
         elsewhere = Run(machine(monkeypatch, tmp_path, "b") / "store" / "run")
         monkeypatch.setattr(lease, "machine", lambda: "another")
         with (
-            pytest.raises(UsageError, match=rf"part-0 is held by process {os.getpid()} of"),
+            pytest.raises(RanksOpen, match=rf"part 0/2: .*part-0 is held by process {os.getpid()} of"),
             held(elsewhere, Rank(0, 2)),
         ):
             pass

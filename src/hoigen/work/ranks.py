@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import Locked, RanksOpen, UsageError
+from hoigen.core.errors import HoigenError, Locked, RanksOpen, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,7 +156,8 @@ def held(run: Run, rank: Rank) -> Iterator[None]:
     """Holds the run's folder for this rank: two processes of one rank would write the same shards, and so would ranks
     of two divisions (1 of 2 and 1 of 5).
 
-    Raises UsageError where `run` is held by another process, or cannot be a folder."""
+    Raises UsageError where `run` is held by another process, or cannot be a folder; where only this part of several is
+    held, RanksOpen: its process may be about to end, or be gone without the disk having seen it."""
     from hoigen.data.files import Folder, nothing_left
 
     lock = f".lock-{rank.number}"
@@ -171,11 +172,18 @@ def held(run: Run, rank: Rank) -> Iterator[None]:
         try:
             stack.enter_context(Folder(str(run.path)).lock(lock))
         except Locked:
-            raise UsageError(f"{run.path} is in use by another hoigen process") from None
+            raise _in_use(rank, f"{run.path} is in use by another hoigen process") from None
         stack.enter_context(one_division(run.path, rank))
         if not run.folder.is_local:
             stack.enter_context(_held_in_store(run.folder.child(LOCKS), rank))
         yield
+
+
+def _in_use(rank: Rank, said: str) -> HoigenError:
+    if rank.of == 1:
+        return UsageError(said)
+    part = f"part {rank.number}/{rank.of}"
+    return RanksOpen([], f"{part}: {said}; start the same command again when that has ended")
 
 
 @contextlib.contextmanager
@@ -192,7 +200,7 @@ def _held_in_store(folder: Folder, rank: Rank) -> Iterator[None]:
         try:
             stack.enter_context(Lease(folder, f"part-{rank.number}", {"of": rank.of}).held())
         except Locked as error:
-            raise UsageError(str(error)) from None
+            raise _in_use(rank, str(error)) from None
         for name in folder.names():
             other = Lease(folder, name)
             found = other.read() if name.startswith("part-") else None
