@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import yaml
 
 import hoigen
 from hoigen.commands.cli import main
-from hoigen.core.errors import Locked, RanksOpen, UsageError
+from hoigen.core.errors import Locked, RanksOpen, SetupError, UsageError
 from hoigen.data import lease, side
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
@@ -85,10 +86,12 @@ def test_a_run_in_a_store_from_its_videos_to_its_table(tmp_path: Path, tiny_vide
     hoigen.report(run, shown=1)
     [kept, *_] = [row for row in pq.read_table(tmp_path / "there.parquet").to_pylist() if row["state"] == "kept"]
     assert f"clip {kept['id']}" in str(hoigen.show(run, kept["id"]))
+    hoigen.report(run, beside=tmp_path / "plain", shown=1)
 
     memory = fsspec.filesystem("memory")
     inside = {path.split("/run/")[1].split("/")[0] for path in memory.find("/store/run")}
     assert inside == {
+        "beside_plain.html",
         "clips",
         "events",
         "ranks",
@@ -291,3 +294,87 @@ def test_tables_without_a_run_yaml_are_no_run(stores: Path, capsys: pytest.Captu
     fsspec.filesystem("memory").pipe_file("/store/run/clips/00000.parquet", b"x")
     assert main(["funnel", "memory://store/run"]) == 2
     assert "memory://store/run has tables and no run.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["films/a.mp4", "a.mp4", "stats-of-a-friend/huge"])
+def test_of_a_folder_of_other_things_nothing_is_fetched(
+    tmp_path: Path, stores: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    fsspec.filesystem("memory").pipe_file(f"/store/{name}", b"x" * 1000)
+    fsspec.filesystem("memory").pipe_file("/store/split/train.tar", b"x" * 1000)
+    (tmp_path / "v.mp4").write_bytes(b"x")
+    for words in (["curate", "lite", "--videos", str(tmp_path / "v.mp4"), "--run"], ["funnel"]):
+        assert main([*words, "memory://store"]) == 2
+        first = name.partition("/")[0]
+        assert f"memory://store is no run and holds other files ('{first}')" in capsys.readouterr().err
+    assert not [path for path in stores.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+def test_what_others_put_into_a_run_is_not_fetched(tmp_path: Path, tiny_video: Path, stores: Path) -> None:
+    run = "memory://store/run"
+    made = hoigen.curate(**wild(tmp_path / "videos", tiny_video), run=run)
+    fsspec.filesystem("memory").pipe_file("/store/run/film.mov", b"x")
+    (stores / "store" / "run" / "notes.txt").write_text("mine")
+    assert hoigen.funnel(run) == made
+    assert not (stores / "store" / "run" / "film.mov").exists()
+    assert not fsspec.filesystem("memory").exists("/store/run/notes.txt")
+
+
+def test_a_run_that_was_deleted_in_the_store_is_begun_anew(tmp_path: Path, tiny_video: Path, stores: Path) -> None:
+    how = wild(tmp_path / "videos", tiny_video)
+    run = "memory://store/run"
+    made = hoigen.curate(**how, run=run)
+    assert list((stores / "store" / "run" / "clips").glob("*.parquet")), "copies of this machine"
+    fsspec.filesystem("memory").rm("/store/run", recursive=True)
+    assert hoigen.curate(**how | {"shard_size": 3}, run=run) == made
+
+
+def test_a_list_that_was_piped_in_is_the_run_s_own_on_every_machine(
+    tmp_path: Path, tiny_video: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = "memory://store/run"
+    how = {"measures": ["metadata"], "shots": "none", "workers": 1, "report": False, "quiet": True}
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{tiny_video}\n"))
+    made = hoigen.curate(videos="-", run=run, **how)
+    machine(monkeypatch, tmp_path, "b")
+    assert Run(side.place_of(run)).list_address == f"{run}/videos.parquet"
+    assert hoigen.retry(run, quiet=True) == made
+    out = tmp_path / "cut"
+    hoigen.cut(run, out=out, quiet=True)
+    machine(monkeypatch, tmp_path, "c")
+    assert hoigen.cut(run, out=out, quiet=True).already == 1
+    assert (out / ".cut").read_text().splitlines()[1:] == [run]
+
+
+def test_a_process_that_has_the_number_of_a_dead_one_is_not_taken_for_it(stores: Path) -> None:
+    """As in a container that is started again."""
+    folder = Folder("memory://store/run/locks")
+    mine = lease.Lease(folder, "part-0")
+    dead = mine.said | {"holder": "x", "began": mine.said["began"] - 1}
+    folder.write("part-0", json.dumps(dead).encode())
+    with mine.held(), pytest.raises(Locked), lease.Lease(folder, "part-0").held():
+        pass
+
+
+def test_a_store_that_goes_away_meanwhile_is_no_bad_input(stores: Path) -> None:
+    gone = type("EndpointConnectionError", (Exception,), {"__module__": "botocore.exceptions"})
+    with (
+        pytest.raises(SetupError, match="memory://store/run cannot be reached: gone"),
+        side.opened("memory://store/run"),
+    ):
+        raise gone("gone")
+
+
+def test_watch_knows_parts_of_a_store_that_had_nothing_to_do(
+    tmp_path: Path, tiny_video: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = "memory://store/run"
+    hoigen.curate(**wild(tmp_path / "videos", tiny_video), run=run)
+    watched = hoigen.watch(run)
+    [part] = watched.parts
+    with side.opened(run) as place:
+        name = f"{place}/events/0-of-1.jsonl"
+        Path(name.replace("0-of-1", "0-of-3")).write_bytes(Path(name).read_bytes())
+        Path(name).unlink()
+    Folder(f"{run}/ranks").write(f"{part.stage}-0123456789ab-2-of-3", b"")
+    assert hoigen.watch(run).missing == ("1/3",)

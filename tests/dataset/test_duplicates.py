@@ -17,7 +17,7 @@ from hoigen.core.errors import UsageError
 from hoigen.core.score import Rule
 from hoigen.data.files import write_text
 from hoigen.data.run import Run
-from hoigen.dataset import embedded
+from hoigen.dataset import embedded, near
 from hoigen.rules import decide
 from hoigen.rules.cascade import Known
 from hoigen.rules.runfile import steps_of
@@ -118,16 +118,19 @@ def test_clips_that_a_network_sees_alike(tmp_path: Path, capsys: pytest.CaptureF
     assert set(ends(run).values()) == {""}, "their cosine is 0.990"
 
 
-def test_all_pairs_are_found_whatever_block_they_are_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_are_those_of_all_pairs_whatever_block_they_are_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "BLOCK", 3)
-    vectors = np.random.default_rng(0).normal(size=(11, 4)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(size=(23, 3)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = vectors @ vectors.T
-    wanted = {(a, b) for a in range(11) for b in range(a + 1, 11) if cosines[a, b] >= 0.5}
+    first, second = np.nonzero(np.triu(cosines >= 0.5, 1))
+    every = near.Pairs(first, second, cosines[first, second], np.zeros(len(first), bool))
     found = embedded.pairs_of(vectors, 0.5)
-    assert len(wanted) > 5
-    assert {*zip(found.first.tolist(), found.second.tolist(), strict=True)} == wanted
+    wanted = list(near.groups(every))
+    assert len(every) > len(wanted) > 10
+    assert [(each.clip, each.group) for each in near.groups(found)] == [(each.clip, each.group) for each in wanted]
     assert found.alike == pytest.approx([cosines[a, b] for a, b in zip(found.first, found.second, strict=True)])
+    assert len(embedded.pairs_of(np.ones((50, 1), np.float32), 0.5)) == 49, "no square of a group"
 
 
 def test_vectors_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,10 +169,10 @@ def cut(
         raise UsageError("--copy and --blur-faces: packets that are copied cannot be changed; give one of them")
     by = faces_by(blur_faces, faces)
     kind: Kind = "copy" if copy else "exact" if by is None else BLURRED[by]
-    _ready(target, kind, folder.path, prune)
+    _ready(target, kind, folder, prune)
     if out is not None:
         _check_foreign(target, folder, steps)
-    _note(target, kind, folder.path)
+    _note(target, kind, folder)
     with os.scandir(target) as entries:
         files = sorted(e.name for e in entries if e.name.endswith(SUFFIXES) and not e.name.startswith("."))
     there = {Path(name).stem for name in files}
@@ -348,7 +348,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
+def _ready(out: Path, kind: Kind, run: Run, prune: bool) -> None:
     """Makes the folder.
 
     Refuses to mix exact, blurred and copied files in one, whose names would be the same, and to prune where another run
@@ -366,7 +366,7 @@ def _ready(out: Path, kind: Kind, run: Path, prune: bool) -> None:
         raise UsageError(  # a release says of its files what the note says
             f"{out} holds videos, and no {NOTE} says that their faces are hidden; give another folder with --out"
         )
-    others = [name for name in runs if name != str(run.resolve())]
+    others = [name for name in runs if name != run.address]
     if prune and others:
         raise UsageError(
             f"--prune: {out} holds clips of other runs too ({', '.join(others)}), which may keep what this one drops; "
@@ -380,7 +380,7 @@ def _check_foreign(out: Path, run: Run, steps: Sequence[Step]) -> None:
     from hoigen.rules import decide
 
     _, runs = cutnote.read(out) or ("", [])
-    if str(run.path.resolve()) in runs:
+    if run.address in runs:
         return
     instead = "give another folder with --out, or an empty one"
     if there := [name for name in runs if Path(name).is_dir()]:
@@ -394,12 +394,11 @@ def _check_foreign(out: Path, run: Run, steps: Sequence[Step]) -> None:
         raise UsageError(f"--out {out}: it holds other files ({_some(foreign)}); {instead}")
 
 
-def _note(out: Path, kind: Kind, run: Path) -> None:
+def _note(out: Path, kind: Kind, run: Run) -> None:
     """Notes in the folder how it is cut and from which runs."""
-    mine = str(run.resolve())
     _, runs = cutnote.read(out) or (kind, [])
-    if mine not in runs:
+    if run.address not in runs:
         try:
-            cutnote.write(out, kind, [*runs, mine])
+            cutnote.write(out, kind, [*runs, run.address])
         except OSError as error:
             raise UsageError(f"--out {out}: {error.strerror or error}") from None

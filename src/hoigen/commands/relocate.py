@@ -232,7 +232,7 @@ def _move_recipe(run: Run, roots: Sequence[tuple[str, str]], *, strewn: bool) ->
         fits = [(old, new) for old, new in roots if item == old or item.startswith(old + "/")]
         moved.append(fits[0][1] + item[len(fits[0][0]) :] if fits else item)
     gone = [item for item in moved if "://" not in item and not is_glob(item) and not Path(item).exists()]
-    kept: Any = str(run.videos_file.resolve()) if gone or strewn else moved[0] if isinstance(given, str) else moved
+    kept: Any = run.list_address if gone or strewn else moved[0] if isinstance(given, str) else moved
     if kept != given:
         facts["recipe"]["videos"] = kept
         write_text(run.recipe_file, plain_yaml.dumped(facts))

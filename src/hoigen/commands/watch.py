@@ -253,7 +253,10 @@ class _Watcher:
 
     def _arrived(self, stage: str) -> set[str]:
         """Parts that have left their marker at the end of a stage: one that has no row of it says nothing else."""
-        markers = (re.fullmatch(MARKER, path.name) for path in self.run.joinpath("ranks").glob(f"{stage}-*"))
+        from hoigen.data.run import Run
+
+        names = Run(self.run).folder.child("ranks").names()
+        markers = (re.fullmatch(MARKER, name) for name in names if name.startswith(f"{stage}-"))
         return {f"{found[1]}/{found[2]}" for found in markers if found}
 
     def collect(self) -> Iterator[Any]:

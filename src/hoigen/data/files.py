@@ -124,14 +124,12 @@ class Folder:
         place = to / name
         to.mkdir(parents=True, exist_ok=True)
         with (to / f".{name}.stamp").open("a+", encoding="utf-8") as note:
-            fcntl.flock(
-                note, fcntl.LOCK_EX
-            )  # of several who fetch it, one after the other: what is noted is what is there
+            fcntl.flock(note, fcntl.LOCK_EX)  # one after the other: what is noted is what is there
             note.seek(0)
             if note.read() != now or not place.exists():
                 note.truncate(0)
                 with Folder(str(to)).writing(name) as file:
-                    file.write(self.fs.cat_file(self.path(name)))
+                    self.fs.get_file(self.path(name), os.fspath(file.name))  # in pieces: merged parts are large
                 note.write(now)
         return place
 

@@ -46,6 +46,7 @@ class Lease:
     def __init__(self, folder: Folder, name: str, facts: Mapping[str, Any] | None = None) -> None:
         self.folder, self.name = folder, name
         me = {"holder": secrets.token_hex(8), "host": platform.node(), "pid": os.getpid(), "machine": machine()}
+        me["began"] = _began(os.getpid())
         self.said: dict[str, Any] = {**(facts or {}), **me, "beat": 0}
         self._over = threading.Event()
 
@@ -71,7 +72,7 @@ class Lease:
         finally:
             self._over.set()
             beats.join()
-            with contextlib.suppress(OSError):  # a store that cannot be reached: it ends by silence
+            with contextlib.suppress(Exception):  # a store that cannot be reached: it ends by silence
                 if self._is_mine():
                     self.folder.remove(self.name)
 
@@ -104,7 +105,7 @@ class Lease:
 
     def _dead(self, found: Mapping[str, Any]) -> bool:
         if found.get("machine") == self.said["machine"] and isinstance(pid := found.get("pid"), int):
-            return not _runs(pid)
+            return not _runs(pid, found.get("began"))
         print(
             f"hoigen: {self.folder.path(self.name)} is held by process {found.get('pid')} of {found.get('host')}; "
             f"looking whether it is alive, up to {SILENT:.0f} s",
@@ -170,14 +171,25 @@ def _make(folder: Folder, name: str, data: bytes) -> bool:
     return True
 
 
-def _runs(pid: int) -> bool:
+def _runs(pid: int, began: Any) -> bool:
+    """Whether a process of this machine runs, and is the one that began then: in containers that are started again, the
+    next has the same number, and the same namespace of them."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         pass
-    return True
+    return None in (began, now := _began(pid)) or now == began
+
+
+def _began(pid: int) -> int | None:
+    """When a process began, in ticks since this machine did; None where that cannot be seen."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 @cache

@@ -47,17 +47,10 @@ from hoigen.data.columns import (
 from hoigen.data.files import Folder
 from hoigen.data.journal import Journal
 from hoigen.data.parquet import parquet_file
-from hoigen.data.side import address_of
+from hoigen.data.side import OWN, address_of
 from hoigen.data.tables import Table
 
 SHARDS_FILE = "shards.parquet"
-OWN = (
-    *("run.yaml", "videos.parquet", "found", SHARDS_FILE, "clips", "observations", "scores", "journal", "ranks"),
-    "locks",
-    *("calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
-    *("cut", "review", "children", "sets", "stats", "split", "removals.json", "events"),
-)
-"""What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 KINDS: Mapping[str, type] = {
     "recipe": dict,
     "libraries": dict,
@@ -67,7 +60,7 @@ KINDS: Mapping[str, type] = {
     "models": list,
 }
 """Keys of run.yaml that are no plain words."""
-BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal", "events")
+BEFORE_A_RUN = ("videos.parquet", "evaluation.json", "journal", "events", "locks")
 """What may lie in a folder whose run has not begun."""
 
 
@@ -140,6 +133,11 @@ class Run:
     def address(self) -> str:
         """By what the run is found from anywhere: its address in a store, or its whole path."""
         return str(self.path.resolve()) if self.folder.is_local else self.folder.uri
+
+    @property
+    def list_address(self) -> str:
+        """By what the run's own list of videos is found from anywhere."""
+        return str(self.videos_file.resolve()) if self.folder.is_local else self.folder.path(self.videos_file.name)
 
     @property
     def parents(self) -> Run | None:
@@ -252,12 +250,17 @@ class Run:
         return self.path / "joined" / f"{digest}.parquet"
 
     def check_folder(self) -> None:
-        """Raises UsageError for a folder of other things: nothing of theirs is to be written over."""
-        if not self.path.is_dir() or self.recipe_file.exists():
+        """Raises UsageError for a folder of other things: nothing of theirs is to be written over.
+
+        Of a run in a store what lies there counts: on this machine may be copies of parts that are no more."""
+        if self.recipe_file.exists() or (self.folder.is_local and not self.path.is_dir()):
             return
         if self.videos_file.exists() and self.folder.exists(SHARDS_FILE):  # a run that has lost its run.yaml
             return
-        names = sorted(entry.name for entry in self.path.iterdir())
+        if self.folder.is_local:
+            names = sorted(entry.name for entry in self.path.iterdir())
+        else:
+            names = sorted({*self.folder.names(), *self.folder.names("directory")})
         others = [name for name in names if name not in BEFORE_A_RUN and not name.startswith(".")]
         if others:
             some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")

@@ -14,16 +14,22 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import HoigenError, UsageError
+from hoigen.core.errors import HoigenError, SetupError, UsageError, shown
 from hoigen.core.places import home
 from hoigen.core.uris import WEB, address_in, fault, masked, scheme_of
 from hoigen.data.files import Folder, stamp_of
 
+OWN = (
+    *("run.yaml", "videos.parquet", "found", "shards.parquet", "clips", "observations", "scores", "journal", "ranks"),
+    *("locks", "calls", "captions", "joined", "annotations", "report.html", "suggest", "categories", "evaluation.json"),
+    *("cut", "review", "children", "sets", "stats", "split", "removals.json", "events", "beside_"),
+)
+"""What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 EVERY: Seconds = 15.0
 """Between two looks at what has changed here."""
 FOLDERS = ("events", "sets", "split", "stats", "suggest", "categories")
@@ -95,7 +101,7 @@ def opened(run: str | os.PathLike[str]) -> Iterator[Any]:
     if side.path in _OPEN:
         yield side.path
         return
-    with _told(address):
+    with _told(address, kind=UsageError):  # nothing was done
         side.pull()
     over = threading.Event()
     beats = threading.Thread(target=_keep, args=(side, over), name="side", daemon=True)
@@ -163,12 +169,15 @@ def _keep(side: Side, over: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def _told(address: str, packages: tuple[str, ...] | None = None) -> Iterator[None]:
+def _told(
+    address: str, packages: tuple[str, ...] | None = None, kind: type[HoigenError] = SetupError
+) -> Iterator[None]:
     """What a store's package raises, of whatever type, as one sentence.
 
     Args:
         address: of the run.
         packages: only what these raise; None: anything.
+        kind: of the error that says it.
     """
     try:
         yield
@@ -178,7 +187,7 @@ def _told(address: str, packages: tuple[str, ...] | None = None) -> Iterator[Non
         if packages is not None and type(error).__module__.partition(".")[0] not in packages:
             raise
         said = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(f"{masked(address)} cannot be reached: {said}") from None
+        raise kind(f"{masked(address)} cannot be reached: {said}") from None
 
 
 class Side:
@@ -238,11 +247,11 @@ class Side:
         fs = self._fs
         base = fs._strip_protocol(self.address).rstrip("/")
         found: dict[str, Any] = {}
-        folders: list[dict[str, Any]] = []
-        top: list[dict[str, Any]] = []
-        for info in _listed(fs, base):
-            (folders if info["type"] == "directory" else top).append(info)
-        inside = {info["name"].rstrip("/").rpartition("/")[2] for info in folders}
+        every = {info["name"][len(base) :].strip("/"): info for info in _listed(fs, base)}
+        every.pop("", None)  # what some programs put in the place of an empty folder
+        self._check({name: info["type"] for name, info in every.items()})
+        inside = {name for name, info in every.items() if info["type"] == "directory"}
+        top = [info for name, info in every.items() if name not in inside and _of_a_run(name)]
         for name in inside & set(FOLDERS):
             top += fs.find(f"{base}/{name}", detail=True).values()
         if "captions" in inside:
@@ -252,17 +261,32 @@ class Side:
             if name and name not in TABLES and not _hidden(name):
                 self.folder.path(name)  # raises for one that leads elsewhere
                 found[name] = list(stamp_of(info))
-        if "run.yaml" not in found and inside & {"clips", "found", "scores"} and not (self.path / "run.yaml").exists():
-            raise UsageError(f"{self.address} has tables and no run.yaml: it is no run, or has lost that file")
         return found
 
+    def _check(self, kinds: Mapping[str, str]) -> None:
+        """Raises UsageError for a folder of other things, before any of them is fetched.
+
+        Args:
+            kinds: what lies in it -> `file` or `directory`.
+        """
+        if "run.yaml" in kinds or (self.path / "run.yaml").exists():
+            return
+        if kinds.keys() & {"clips", "found", "scores"}:
+            raise UsageError(f"{self.address} has tables and no run.yaml: it is no run, or has lost that file")
+        if others := sorted(name for name, kind in kinds.items() if not (_of_a_run(name, kind) or _hidden(name))):
+            some = ", ".join(map(shown, others[:3])) + (", …" if len(others) > 3 else "")
+            raise UsageError(
+                f"run: {self.address} is no run and holds other files ({some}); give a new or an empty folder"
+            )
+
     def _here(self) -> list[str]:
-        found = [entry.name for entry in os.scandir(self.path) if entry.is_file(follow_symlinks=False)]
+        entries = [entry for entry in os.scandir(self.path) if entry.is_file(follow_symlinks=False)]
+        found = [entry.name for entry in entries if _of_a_run(entry.name)]
         for folder in FOLDERS:
             for where, _, files in os.walk(self.path / folder):
                 found += [str((Path(where) / name).relative_to(self.path)) for name in files]
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.path / "captions") as entries:
-            found += [f"captions/{entry.name}" for entry in entries if entry.is_file(follow_symlinks=False)]
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.path / "captions") as inside:
+            found += [f"captions/{entry.name}" for entry in inside if entry.is_file(follow_symlinks=False)]
         return [name for name in found if name not in TABLES and not _hidden(name)]
 
     def _changed(self, name: str, before: Any) -> bool:
@@ -316,6 +340,16 @@ def _stat(path: Path) -> list[int] | None:
     except FileNotFoundError:
         return None
     return [found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+def _of_a_run(name: str, kind: str = "file") -> bool:
+    """Whether hoigen gives such a name to what it writes into a run.
+
+    Args:
+        name: of what lies at its top.
+        kind: `file` or `directory`.
+    """
+    return name in OWN or (kind == "file" and name.startswith(OWN))
 
 
 def _hidden(name: str) -> bool:

@@ -43,23 +43,29 @@ def vectors_of(texts: list[str]) -> np.ndarray:
 
 
 def pairs_of(vectors: np.ndarray, least: float) -> Pairs:
-    """All pairs of clips whose vectors have a cosine of `least` or more.
+    """Pairs of clips whose vectors have a cosine of `least` or more: of each clip the one with the first that leads a
+    group and is like it, as `near.groups` counts them. All pairs would be the square of a group: of 50,000 clips of one
+    scene, a thousand million.
 
     Args:
-        vectors: (n, d) float32, of length one.
+        vectors: (n, d) float32, of length one; the clip to be kept first.
         least: 0..1.
     """
     import numpy as np
 
     first, second, alike = [], [], []
+    taken = np.zeros(len(vectors), bool)
     for at in range(0, len(vectors), BLOCK):
-        cosines = vectors[at : at + BLOCK] @ vectors[at:].T
-        own, other = np.nonzero(cosines >= least)
-        ahead = other > own
-        own, other = own[ahead], other[ahead]
-        first.append(own + at)
-        second.append(other + at)
-        alike.append(cosines[own, other])
+        own = at + np.flatnonzero(~taken[at : at + BLOCK])
+        for clip, cosines in zip(own.tolist(), vectors[own] @ vectors[at:].T, strict=True):
+            if taken[clip]:
+                continue
+            other = at + np.flatnonzero(cosines >= least)
+            other = other[(other > clip) & ~taken[other]]
+            taken[other] = True
+            first.append(np.full(len(other), clip))
+            second.append(other)
+            alike.append(cosines[other - at])
     return Pairs(
         np.concatenate([np.zeros(0, np.int64), *first]).astype(np.int32),
         np.concatenate([np.zeros(0, np.int64), *second]).astype(np.int32),

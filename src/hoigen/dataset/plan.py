@@ -139,7 +139,7 @@ class Task:
         shape = self.shape
         return {
             "format": self.format.name,
-            "run": str(self.run.path.resolve()),
+            "run": self.run.address,
             "fps": shape.fps,
             "frames": list(shape.frames),
             "sizes": [f"{w}x{h}" for w, h in shape.sizes],

@@ -216,7 +216,8 @@ class Ordering:
         self._seen: UnderWay | None = None
         self._thread: threading.Thread | None = None
         now = self.now
-        if now is not None and (_has_ended(now.turn) or now.turn.split()[1] == str(os.getpid())):
+        mine = [socket.gethostname(), str(os.getpid())]  # of a process of before that had this one's number
+        if now is not None and (_has_ended(now.turn) or now.turn.split()[:2] == mine):
             self._start(_take(project, now.by, now.question))
 
     @property

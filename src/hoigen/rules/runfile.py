@@ -103,7 +103,7 @@ def _recorded(run: Run, recipe: Recipe) -> dict[str, Any]:
     videos = recipe.videos
     if isinstance(videos, str | Path):
         # A list on stdin is gone once read; the run's own list stands for it.
-        found["videos"] = str(run.videos_file.resolve()) if str(videos) == "-" else absolute(str(videos))
+        found["videos"] = run.list_address if str(videos) == "-" else absolute(str(videos))
     else:
         found["videos"] = [item if item == "-" else absolute(str(item)) for item in videos]
     return found | {"run": run.address}
@@ -116,8 +116,7 @@ def same_run(run: Run, recipe: Recipe) -> None:
         raise run.damaged(f"its `recipe` has no {' and no '.join(f'`{name}`' for name in lacking)}")
     if isinstance(before["videos"], list):  # paths of before were written as they came
         before["videos"] = [item if item == "-" else absolute(item) for item in before["videos"]]
-    own_list = str(run.videos_file.resolve())
-    if before["videos"] != now["videos"] and own_list not in (before["videos"], now["videos"]):
+    if before["videos"] != now["videos"] and run.list_address not in (before["videos"], now["videos"]):
         raise UsageError(
             f"{run.path} is a run over {before['videos']!r}; it was now called with videos {now['videos']!r}. "
             "Choose another --run for another list."

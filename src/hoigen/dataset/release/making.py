@@ -187,7 +187,7 @@ def _files(con: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> dict[str, 
     """Clip -> its file of `hoigen cut`. Raises UsageError for clips of another run, and where one is missing, is no
     video or is shorter than its clip."""
     _, runs = cutnote.read(folder) or ("", [])
-    if str(run.path.resolve()) not in runs and (others := [name for name in runs if Path(name).is_dir()]):
+    if run.address not in runs and (others := [name for name in runs if Path(name).is_dir()]):
         raise UsageError(  # ids are the same in all runs over the same videos, also over what took their place
             f"--clips {folder}: it holds clips of another run ({others[0]}); hoigen cut makes those of {run.path}"
         )
