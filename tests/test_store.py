@@ -357,12 +357,28 @@ def test_a_process_that_has_the_number_of_a_dead_one_is_not_taken_for_it(stores:
 
 
 def test_a_store_that_goes_away_meanwhile_is_no_bad_input(stores: Path) -> None:
+    run = "memory://store/run"
     gone = type("EndpointConnectionError", (Exception,), {"__module__": "botocore.exceptions"})
-    with (
-        pytest.raises(SetupError, match="memory://store/run cannot be reached: gone"),
-        side.opened("memory://store/run"),
-    ):
+    with pytest.raises(SetupError, match=f"{run} cannot be reached: gone"), side.opened(run):
         raise gone("gone")
+    package: dict[str, Any] = {"__name__": "s3fs.core"}
+    exec('def denied():\n    raise PermissionError("Access Denied")', package)
+    with pytest.raises(SetupError, match=f"{run} cannot be reached: Access Denied"), side.opened(run):
+        package["denied"]()
+    with pytest.raises(PermissionError, match="a disk's"), side.opened(run):
+        raise PermissionError("a disk's")
+
+
+def test_a_listing_that_misses_a_file_takes_none_out_of_the_store(
+    stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/store/run/run.yaml", b"recipe: {}")
+    with side.opened("memory://store/run") as place:
+        with monkeypatch.context() as patched:
+            patched.setattr(side.Side, "_here", lambda self: [])
+            side.put_back(place)
+        assert memory.exists("/store/run/run.yaml")
 
 
 def test_watch_knows_parts_of_a_store_that_had_nothing_to_do(

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ FOLDERS = ("events", "sets", "split", "stats", "suggest", "categories")
 """What is worked with here, whole. Of `captions`, only what lies in it directly; its folders are tables."""
 TABLES = ("shards.parquet",)
 """At the top of a run, what lies in the store alone."""
-STORES = ("botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure")
+STORES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "google", "adlfs", "azure")
 """Packages by which stores are reached."""
 STATE, LOCK = ".side.json", ".lock-side"
 WHOLE = 64 << 20
@@ -176,7 +177,7 @@ def _told(
 
     Args:
         address: of the run.
-        packages: only what these raise; None: anything.
+        packages: only what these raise, be it as an OSError of Python's own; None: anything.
         kind: of the error that says it.
     """
     try:
@@ -184,10 +185,18 @@ def _told(
     except HoigenError:
         raise
     except Exception as error:
-        if packages is not None and type(error).__module__.partition(".")[0] not in packages:
+        if packages is not None and not _raised_by(error, packages):
             raise
         said = " ".join(str(error).split()) or type(error).__name__
         raise kind(f"{masked(address)} cannot be reached: {said}") from None
+
+
+def _raised_by(error: Exception, packages: tuple[str, ...]) -> bool:
+    """Whether one of some packages has raised an error: s3fs says "Access Denied" as Python's PermissionError."""
+    places = [type(error).__module__]
+    if isinstance(error, OSError):
+        places += [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(place.partition(".")[0] in packages for place in places)
 
 
 class Side:
@@ -232,7 +241,8 @@ class Side:
                     continue
                 self._send(name, stat[0])
                 state[name] = [stat, list(stamp_of(self._fs.info(self.folder.path(name))))]
-            for name in [name for name in state if name not in here]:
+            gone = [name for name in state if name not in here and _stat(self.path / name) is None]
+            for name in gone:  # looked at by itself: a listing may miss what is replaced meanwhile
                 self.folder.remove(name)
                 del state[name]
 
