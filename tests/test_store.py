@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -258,6 +259,49 @@ def test_what_a_killed_command_left_here_goes_into_the_store_with_the_next(
     monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "b"))
     with side.opened(run):
         assert not (there / "removals.json").exists()
+
+
+def test_what_a_killed_command_had_fetched_is_no_change_of_this_machine(
+    tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory, run = fsspec.filesystem("memory"), "memory://store/run"
+    for name in ("run.yaml", "removals.json", "sets/balance.parquet"):
+        memory.pipe_file(f"/store/run/{name}", b"of before")
+    fetch, left = side.Side._fetch, tmp_path / "left"
+
+    def killed(self: side.Side, name: str) -> None:
+        fetch(self, name)
+        if not left.exists():
+            shutil.copytree(tmp_path / "home", left)  # as a kill at this moment leaves it
+
+    with monkeypatch.context() as patched:
+        patched.setattr(side.Side, "_fetch", killed)
+        patched.setattr(side, "AT_ONCE", 1)
+        with side.opened(run):
+            pass
+    assert len([path for path in left.rglob("*") if path.is_file() and not path.name.startswith(".")]) == 1
+    for name in ("run.yaml", "removals.json", "sets/balance.parquet"):
+        memory.pipe_file(f"/store/run/{name}", b"of another machine")
+    place = machine(monkeypatch, tmp_path, "left") / "store" / "run"
+    with side.opened(run):
+        assert (place / "run.yaml").read_bytes() == b"of another machine"
+    assert {memory.cat(path) for path in memory.find("/store/run")} == {b"of another machine"}
+
+
+def test_what_could_not_be_fetched_meanwhile_stays_in_the_store(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, run = fsspec.filesystem("memory"), "memory://store/run"
+    memory.pipe_file("/store/run/run.yaml", b"of before")
+
+    def broken(self: side.Side, name: str) -> None:
+        raise OSError("reset by peer")
+
+    with side.opened(run) as place:
+        for name in ("run.yaml", "removals.json"):
+            memory.pipe_file(f"/store/run/{name}", b"of another machine")
+        with monkeypatch.context() as patched, pytest.raises(SetupError, match="reset by peer"):
+            patched.setattr(side.Side, "_fetch", broken)
+            side.fetch(place)
+    assert {memory.cat(path) for path in memory.find("/store/run")} == {b"of another machine"}
 
 
 def test_what_needs_a_disk_says_so(

@@ -16,6 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ TABLES = ("shards.parquet",)
 STORES = ("botocore", "aiobotocore", "aiohttp", "s3fs", "gcsfs", "google", "adlfs", "azure")
 """Packages by which stores are reached."""
 STATE, LOCK = ".side.json", ".lock-side"
+UNDER_WAY = [None, None]
+"""What is noted of a file while it is fetched, instead of what it was like here and there."""
+AT_ONCE = 16
+"""Files that are fetched at once."""
 WHOLE = 64 << 20
 """Bytes up to which a file is read before it is sent: one that grows meanwhile is sent as it was."""
 
@@ -216,14 +221,25 @@ class Side:
         if not there and not self.path.is_dir():
             return
         with self._state() as state:
+            wanted = []
             for name, stamp in there.items():
                 before = state.get(name)
                 if before is not None and before[1] == stamp and (self.path / name).exists():
                     continue
                 if self._changed(name, before) and (before is None or before[1] == stamp):
                     continue  # a command that was killed has not put it back
+                wanted.append(name)
+            if wanted:
+                state.update((name, UNDER_WAY) for name in wanted)
+                self._note(state)  # or, after a kill, they would be taken for changes of this machine
+
+            def fetched(name: str) -> None:
                 self._fetch(name)
-                state[name] = [_stat(self.path / name), stamp]
+                state[name] = [_stat(self.path / name), there[name]]
+
+            with ThreadPoolExecutor(AT_ONCE) as threads:
+                for _ in threads.map(fetched, wanted):
+                    pass
             for name in [name for name in state if name not in there]:
                 if not self._changed(name, state[name]):
                     (self.path / name).unlink(missing_ok=True)
@@ -236,15 +252,15 @@ class Side:
         with self._state() as state:
             here = sorted(self._here(), key=lambda name: name == "run.yaml")  # last: what has one is a run
             for name in here:
-                stat = _stat(self.path / name)
-                if stat is None or (name in state and state[name][0] == stat):
+                stat, before = _stat(self.path / name), state.get(name)
+                if stat is None or before == UNDER_WAY or (before is not None and before[0] == stat):
                     continue
                 self._send(name, stat[0])
                 state[name] = [stat, list(stamp_of(self._fs.info(self.folder.path(name))))]
-            gone = [name for name in state if name not in here and _stat(self.path / name) is None]
-            for name in gone:  # looked at by itself: a listing may miss what is replaced meanwhile
-                self.folder.remove(name)
-                del state[name]
+            for name in [name for name in state if name not in here and state[name] != UNDER_WAY]:
+                if _stat(self.path / name) is None:  # a listing may miss what is replaced meanwhile
+                    self.folder.remove(name)
+                    del state[name]
 
     @property
     def _fs(self) -> Any:
@@ -301,12 +317,11 @@ class Side:
 
     def _changed(self, name: str, before: Any) -> bool:
         stat = _stat(self.path / name)
-        return stat is not None and (before is None or before[0] != stat)
+        return stat is not None and before != UNDER_WAY and (before is None or before[0] != stat)
 
     def _fetch(self, name: str) -> None:
-        with self.folder.reading(name) as there, Folder(str(self.path)).writing(name) as here:
-            while piece := there.read(1 << 20):
-                here.write(piece)
+        with Folder(str(self.path)).writing(name) as file:
+            self.folder.fs.get_file(self.folder.path(name), os.fspath(file.name))
 
     def _send(self, name: str, size: int) -> None:
         path = self.path / name
@@ -333,7 +348,10 @@ class Side:
                 yield state
             finally:
                 if json.dumps(state) != before:
-                    Folder(str(self.path)).write(STATE, json.dumps(state).encode())
+                    self._note(state)
+
+    def _note(self, state: Mapping[str, Any]) -> None:
+        Folder(str(self.path)).write(STATE, json.dumps(state).encode())
 
 
 def _listed(fs: Any, path: str) -> list[dict[str, Any]]:
