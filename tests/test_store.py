@@ -102,6 +102,7 @@ def test_a_run_in_a_store_from_its_videos_to_its_table(tmp_path: Path, tiny_vide
         "shards.parquet",
         "videos.parquet",
     }
+    assert not [path for path in memory.find("/store/run") if str(stores).encode() in memory.cat(path)], "no machine's"
     here = stores / "store" / "run"
     kept_here = {str(path.relative_to(here)): path.read_bytes() for path in here.rglob("*.parquet")}
     assert kept_here == {name: memory.cat(f"/store/run/{name}") for name in kept_here}, "copies of what queries read"

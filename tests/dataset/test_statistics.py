@@ -14,6 +14,7 @@ from hoigen.commands.clip_stats import clip_stats
 from hoigen.commands.release import release
 from hoigen.core.errors import UsageError
 from hoigen.core.score import Rule
+from hoigen.data import side
 from hoigen.data.annotations import Annotation, Annotations
 from hoigen.dataset.statistics import as_json, nice, paper_rows, short, statistics
 from hoigen.rules import sets
@@ -248,3 +249,17 @@ def test_bars_have_widths_that_people_use(width: float, expected: float) -> None
 )
 def test_numbers_are_written_as_in_table_1(number: float, text: str) -> None:
     assert short(number) == text
+
+
+def test_statistics_of_a_run_in_a_store_name_no_folder_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="extra [stats]: make test brings it")
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path))
+    monkeypatch.setenv("HOIGEN_SCHEMES", "memory")
+    run = counted(side.place_of("memory://stats/run"), captions=False)
+    assert main(["stats", "memory://stats/run"]) == 0
+    for name in ("stats.json", "stats.html"):
+        said = (run.path / "stats" / name).read_text()
+        assert "hoigen caption memory://stats/run" in said
+        assert str(tmp_path) not in said

@@ -9,6 +9,7 @@ from pathlib import Path
 from hoigen.core.score import Number
 from hoigen.core.words import plural
 from hoigen.data.files import write_text
+from hoigen.data.side import named
 from hoigen.evaluation.models.grid import Table, figure, words
 from hoigen.pages.evalfacts import Card, EvaluationFacts, Take
 from hoigen.pages.facts import FailureGroup
@@ -26,7 +27,7 @@ SAID = "Below a frame: its moment, and what coarse_hoi's detector saw most surel
 
 def write_evaluation(facts: EvaluationFacts, out: Path) -> Path:
     """Writes the page whole or not at all, and returns where."""
-    write_text(out, render(facts))
+    write_text(out, named(render(facts)))
     return out
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hoigen.core.words import plural
 from hoigen.data.files import write_text
+from hoigen.data.side import named
 from hoigen.pages.facts import ReportFacts
 from hoigen.pages.frame import document, figures, footer, listed, nav, recipe, section
 from hoigen.pages.funnel import funnel
@@ -19,7 +20,7 @@ from hoigen.pages.words import count, length, share
 
 def write_report(facts: ReportFacts, out: Path) -> Path:
     """Writes the page whole or not at all, and returns where."""
-    write_text(out, render(facts))
+    write_text(out, named(render(facts)))
     return out
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hoigen.core.errors import UsageError
 from hoigen.core.words import plural
+from hoigen.data import side
 from hoigen.data.files import Folder, write_text
 from hoigen.data.run import Run
 from hoigen.dataset.statistics import LONG, PAPER_ACTIONS, PAPER_OBJECTS, Statistics, as_json
@@ -53,8 +54,8 @@ def write_statistics(run: Run, found: Statistics, out: Path) -> list[Path]:
     try:
         for name, data in files.items():
             folder.write(name, data)
-        write_text(out / "stats.json", as_json(found))
-        write_text(out / "stats.html", page)
+        write_text(out / "stats.json", side.named(as_json(found)))
+        write_text(out / "stats.html", side.named(page))
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror or error}") from None
     return [out / "stats.html", out / "stats.json", *(out / name for name in files)]
