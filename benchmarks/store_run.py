@@ -60,7 +60,9 @@ def main() -> None:
 
 def traffic(between: Between, folder: Path, content: bytes, store: s3fs.S3FileSystem) -> None:
     size = 60 * MIB
-    store.pipe_file("bench/long.mp4", content + struct.pack(">I4s", size - len(content), b"free") + bytes(size))
+    store.pipe_file(
+        "bench/long.mp4", content + struct.pack(">I4s", size - len(content), b"free") + bytes(size - len(content) - 8)
+    )
     print(f"a video of {size / MIB:.0f} MiB, its index in front      requests   MiB fetched")
     for what, look in (("header", video.probe), ("digest of its content", video.content_digest)):
         between.asked.clear()

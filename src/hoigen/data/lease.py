@@ -22,7 +22,7 @@ from functools import cache
 from typing import Any
 
 from hoigen.core.clip import Seconds
-from hoigen.core.errors import Locked, SetupError
+from hoigen.core.errors import Locked, RanksOpen, SetupError
 from hoigen.data.files import Folder
 
 BEAT: Seconds = 10.0
@@ -49,13 +49,15 @@ class Lease:
         me["began"] = _began(os.getpid())
         self.said: dict[str, Any] = {**(facts or {}), **me, "beat": 0}
         self._over = threading.Event()
+        self._lost = False
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Holds it until the block ends; waits as long as it takes to see whether a holder is alive.
 
         Raises Locked when another process holds it, SetupError in a store that cannot make a file only where there is
-        none.
+        none, and RanksOpen out of the block when another one has taken it over: what is done is done, and the same
+        command goes on.
         """
         while not self._made():
             if (found := self.read()) is None:
@@ -69,6 +71,10 @@ class Lease:
         beats.start()
         try:
             yield
+        except KeyboardInterrupt:
+            if self._lost:
+                raise RanksOpen([], f"{self._taken()}; start the same command again") from None
+            raise
         finally:
             self._over.set()
             beats.join()
@@ -144,12 +150,13 @@ class Lease:
                 print(f"hoigen: {self.folder.path(self.name)}: {type(error).__name__}: {error}", file=sys.stderr)
         else:
             return
-        print(
-            f"hoigen: {self.folder.path(self.name)}: this process was silent for too long, and another one has taken "
-            "its place; it stops here",
-            file=sys.stderr,
-        )
+        print(f"hoigen: {self._taken()}; it stops here", file=sys.stderr)
+        self._lost = True
         _thread.interrupt_main()
+
+    def _taken(self) -> str:
+        where = self.folder.path(self.name)
+        return f"{where}: this process was silent for too long, and another one has taken its place"
 
 
 def _make(folder: Folder, name: str, data: bytes) -> bool:
