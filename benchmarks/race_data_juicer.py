@@ -257,9 +257,9 @@ def main() -> None:
         made = chosen.made or Path(name) / "clips"
         if not made.exists():
             rendered(made)
-        sets = [Set("rendered, 720p", sorted(made.iterdir()), 720)]
+        sets = [Set("rendered, 720p", sorted(made.absolute().iterdir()), 720)]
         if chosen.folder:
-            sets.append(Set(chosen.folder.name, sorted(chosen.folder.glob("*.mp4")), 240))
+            sets.append(Set(chosen.folder.name, sorted(chosen.folder.absolute().glob("*.mp4")), 240))
         race(venv, sets, sets[0].clips, chosen.rounds, env)
 
 
