@@ -19,8 +19,9 @@ import yaml
 
 import hoigen
 from hoigen.commands.cli import main
+from hoigen.core import alive
 from hoigen.core.errors import Locked, RanksOpen, SetupError, UsageError
-from hoigen.data import lease, side
+from hoigen.data import lease, side, tables
 from hoigen.data.files import Folder
 from hoigen.data.run import Run
 from hoigen.work.ranks import Rank, held
@@ -70,7 +71,9 @@ def wild(folder: Path, tiny_video: Path) -> dict[str, Any]:
     return how | {"keep": {"fps": {"min": 1}}, "workers": 1, "report": False, "quiet": True}
 
 
-def test_a_run_in_a_store_from_its_videos_to_its_table(tmp_path: Path, tiny_video: Path, stores: Path) -> None:
+def test_a_run_in_a_store_from_its_videos_to_its_table(
+    tmp_path: Path, tiny_video: Path, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The commands as they are, on an address: tables, journals and markers in fsspec's memory, and the dataset that of
     a run on a disk."""
     how = wild(tmp_path / "videos", tiny_video)
@@ -104,6 +107,9 @@ def test_a_run_in_a_store_from_its_videos_to_its_table(tmp_path: Path, tiny_vide
     }
     assert not [path for path in memory.find("/store/run") if str(stores).encode() in memory.cat(path)], "no machine's"
     here = stores / "store" / "run"
+    assert (here / "found" / "00000.parquet").exists(), "somebody may be reading it"
+    monkeypatch.setattr(tables, "OLD", -1)
+    assert hoigen.funnel(run) == plain
     kept_here = {str(path.relative_to(here)): path.read_bytes() for path in here.rglob("*.parquet")}
     assert kept_here == {name: memory.cat(f"/store/run/{name}") for name in kept_here}, "copies of what queries read"
     assert not (here / "journal").exists()
@@ -144,6 +150,8 @@ def test_parts_on_two_machines_make_the_dataset_of_one(
     machine(monkeypatch, tmp_path, "c")
     rows = {where: list(hoigen.table(where)) for where in (run, tmp_path / "plain")}
     assert rows[run] == rows[tmp_path / "plain"]
+    files = {path.name for path in (tmp_path / "a" / "stores").rglob("*-of-2.jsonl")}
+    assert files == {"0-of-2.jsonl"}, "of others' events nothing is fetched"
     assert [part.part for part in hoigen.watch(run).parts] == ["0/2", "1/2"]
     assert main(["funnel", run]) == 0
     shown = capsys.readouterr().out
@@ -177,7 +185,7 @@ def test_a_part_that_runs_is_not_done_twice_and_one_that_is_gone_is_taken_over(
     with held(run, Rank(0, 2)), held(run, Rank(1, 2)):
         assert locks.names() == ["part-0", "part-1"]
         elsewhere = Run(machine(monkeypatch, tmp_path, "b") / "store" / "run")
-        monkeypatch.setattr(lease, "machine", lambda: "another")
+        monkeypatch.setattr(alive, "machine", lambda: "another")
         with (
             pytest.raises(RanksOpen, match=rf"part 0/2: .*part-0 is held by process {os.getpid()} of"),
             held(elsewhere, Rank(0, 2)),
@@ -301,8 +309,60 @@ def test_what_could_not_be_fetched_meanwhile_stays_in_the_store(stores: Path, mo
             memory.pipe_file(f"/store/run/{name}", b"of another machine")
         with monkeypatch.context() as patched, pytest.raises(SetupError, match="reset by peer"):
             patched.setattr(side.Side, "_fetch", broken)
-            side.fetch(place)
+            side.fetch(place, "*")
     assert {memory.cat(path) for path in memory.find("/store/run")} == {b"of another machine"}
+
+
+def test_a_part_that_goes_on_elsewhere_writes_on_in_its_events(
+    stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = "memory://store/run"
+    with side.opened(run) as place:
+        Folder(str(place)).write("run.yaml", b"recipe: {}")
+        Folder(str(place / "events")).write("1-of-2.jsonl", b"before\n")
+    there = machine(monkeypatch, tmp_path, "b") / "store" / "run"
+    with side.opened(run) as place:
+        assert not (there / "events").exists()
+        side.fetch(place, "1-of-2.jsonl")
+        with (there / "events" / "1-of-2.jsonl").open("a") as file:
+            file.write("after\n")
+    assert fsspec.filesystem("memory").cat("/store/run/events/1-of-2.jsonl") == b"before\nafter\n"
+
+
+def test_what_was_changed_on_two_machines_is_told(
+    stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, here = "memory://store/run", stores / "store" / "run"
+    with side.opened(run) as place:
+        Folder(str(place)).write("run.yaml", b"recipe: {}")
+    machine(monkeypatch, tmp_path, "b")
+    with side.opened(run) as place:
+        Folder(str(place)).write("run.yaml", b"recipe: {b: 1}")
+    monkeypatch.setenv("HOIGEN_HOME", str(tmp_path / "home"))
+    Folder(str(here)).write("run.yaml", b"recipe: {a: 1}")
+    with side.opened(run):
+        assert (here / "run.yaml").read_bytes() == b"recipe: {b: 1}"
+    assert f"{run}/run.yaml was changed elsewhere, and here" in capsys.readouterr().err
+
+
+def test_what_cannot_be_put_back_is_told_at_once_and_once(
+    stores: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(side, "EVERY", 0.01)
+    tries = threading.Semaphore(0)
+
+    def refused(self: side.Side) -> None:
+        tries.release()
+        raise PermissionError("expired")
+
+    with side.opened("memory://store/run") as place:
+        Folder(str(place)).write("run.yaml", b"recipe: {}")
+        with monkeypatch.context() as patch:
+            patch.setattr(side.Side, "push", refused)
+            for _ in range(4):
+                assert tries.acquire(timeout=20)
+            said = capsys.readouterr().err
+    assert said.count("memory://store/run: PermissionError: expired; it is tried again") == 1
 
 
 def test_what_needs_a_disk_says_so(
@@ -395,7 +455,8 @@ def test_a_process_that_has_the_number_of_a_dead_one_is_not_taken_for_it(stores:
     """As in a container that is started again."""
     folder = Folder("memory://store/run/locks")
     mine = lease.Lease(folder, "part-0")
-    dead = mine.said | {"holder": "x", "began": mine.said["began"] - 1}
+    where, number, began = mine.said["process"].split()
+    dead = mine.said | {"holder": "x", "process": f"{where} {number} {int(began) - 1}"}
     folder.write("part-0", json.dumps(dead).encode())
     with mine.held(), pytest.raises(Locked), lease.Lease(folder, "part-0").held():
         pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
-import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from review_world import clip_row, staff
 
+from hoigen.core import alive
 from hoigen.core.errors import UsageError
 from hoigen.data.run import Run
 from hoigen.review import adjudicate, order, quality, queue
@@ -216,23 +216,25 @@ def test_a_sample_that_one_under_alert_has_answered_is_asked_again(db: Database,
     assert {(row["state"], row["need"], row["final"]) for row in again} == {(t.OPEN, 2, None)}
 
 
+def lent(db: Database, person: int) -> list[str]:
+    """What somebody is lent, in order, and gives back."""
+    rows = queue.claim(db, person, "keep", size=20)
+    queue.give_back(db, person)
+    return [row["clip"] for row in rows]
+
+
 def test_orders(db: Database, tmp_path: Path) -> None:
     scores: dict[str, float | None] = {f"c{at}": at / 10 for at in range(9)}
     project = review(db, tmp_path, scores | {"none": None})
     [ann] = staff(db, ["ann"])
 
-    def lent() -> list[str]:
-        rows = queue.claim(db, ann, "keep", size=20)
-        queue.give_back(db, ann)
-        return [row["clip"] for row in rows]
-
-    by_chance = lent()
+    by_chance = lent(db, ann)
     assert order.reorder(project, "keep", "uncertainty", 0.31) == 10
-    assert lent() == ["c3", "c4", "c2", "c5", "c1", "c6", "c0", "c7", "c8", "none"]
+    assert lent(db, ann) == ["c3", "c4", "c2", "c5", "c1", "c6", "c0", "c7", "c8", "none"]
     order.reorder(project, "keep", "source")
-    assert [{"a": 0, "b": 1, "c": 2}[source_of(db, clip)] for clip in lent()] == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2]
+    assert [{"a": 0, "b": 1, "c": 2}[source_of(db, clip)] for clip in lent(db, ann)] == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2]
     order.reorder(project, "keep", "random")
-    assert lent() == by_chance, "the same for the same seed"
+    assert lent(db, ann) == by_chance, "the same for the same seed"
     with pytest.raises(UsageError, match="--order: one of random, source, uncertainty"):
         order.reorder(project, "keep", "hardest")
 
@@ -289,12 +291,7 @@ def test_an_order_in_place_of_another_has_the_last_word(
     project = review(db, tmp_path, {f"c{at}": at / 10 for at in range(9)})
     [ann] = staff(db, ["ann"])
 
-    def lent() -> list[str]:
-        rows = queue.claim(db, ann, "keep", size=20)
-        queue.give_back(db, ann)
-        return [row["clip"] for row in rows]
-
-    by_chance = lent()
+    by_chance = lent(db, ann)
     write = order.write_priorities
 
     def late(*arguments: Any, **more: Any) -> None:
@@ -308,7 +305,7 @@ def test_an_order_in_place_of_another_has_the_last_word(
     ordering = order.Ordering(project)
     ordering.begin("source")
     ordering.wait()
-    assert (lent(), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
+    assert (lent(db, ann), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
 
 
 def test_of_two_servers_the_one_that_was_asked_last_writes_the_order(
@@ -317,12 +314,7 @@ def test_of_two_servers_the_one_that_was_asked_last_writes_the_order(
     project = review(db, tmp_path, {f"c{at}": at / 10 for at in range(9)})
     [ann] = staff(db, ["ann"])
 
-    def lent() -> list[str]:
-        rows = queue.claim(db, ann, "keep", size=20)
-        queue.give_back(db, ann)
-        return [row["clip"] for row in rows]
-
-    by_chance = lent()
+    by_chance = lent(db, ann)
     monkeypatch.setattr(order, "BLOCK", 2)
     written, go = threading.Event(), threading.Event()
     write = order.write_priorities
@@ -345,7 +337,7 @@ def test_of_two_servers_the_one_that_was_asked_last_writes_the_order(
     go.set()
     assert first._thread is not None
     first._thread.join(10)
-    assert (lent(), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
+    assert (lent(db, ann), project.setting("order"), project.setting("ordering")) == (by_chance, "random", None)
     assert (first.now, second.now) == (None, None)
 
 
@@ -365,7 +357,7 @@ def test_what_another_server_left_half_written_is_gone_on_with(db: Database, tmp
     assert (project.setting("order"), project.setting("ordering")) == ("source", None)
     ended = subprocess.Popen(["true"])
     ended.wait()
-    project.set(order=None, ordering={"by": "random", "turn": f"{socket.gethostname()} {ended.pid} abc"})
+    project.set(order=None, ordering={"by": "random", "turn": f"{alive.machine()} {ended.pid} 1 abc"})
     here.look()  # its process is seen to be gone
     here.wait()
     assert project.setting("order") == "random"

@@ -18,9 +18,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
+from hoigen.core import alive
 from hoigen.core.clip import Seconds
 from hoigen.core.errors import Locked, RanksOpen, SetupError
 from hoigen.data.files import Folder
@@ -45,8 +45,7 @@ class Lease:
 
     def __init__(self, folder: Folder, name: str, facts: Mapping[str, Any] | None = None) -> None:
         self.folder, self.name = folder, name
-        me = {"holder": secrets.token_hex(8), "host": platform.node(), "pid": os.getpid(), "machine": machine()}
-        me["began"] = _began(os.getpid())
+        me = {"holder": secrets.token_hex(8), "host": platform.node(), "pid": os.getpid(), "process": alive.mark()}
         self.said: dict[str, Any] = {**(facts or {}), **me, "beat": 0}
         self._over = threading.Event()
         self._lost = False
@@ -110,8 +109,8 @@ class Lease:
         return found is not None and found.get("holder") == self.said["holder"]
 
     def _dead(self, found: Mapping[str, Any]) -> bool:
-        if found.get("machine") == self.said["machine"] and isinstance(pid := found.get("pid"), int):
-            return not _runs(pid, found.get("began"))
+        if (ended := alive.ended(str(found.get("process")))) is not None:
+            return ended
         print(
             f"hoigen: {self.folder.path(self.name)} is held by process {found.get('pid')} of {found.get('host')}; "
             f"looking whether it is alive, up to {SILENT:.0f} s",
@@ -176,34 +175,3 @@ def _make(folder: Folder, name: str, data: bytes) -> bool:
         said = " ".join(str(error).split()) or type(error).__name__
         raise SetupError(f"{folder.path(name)} cannot be written: {said}") from None
     return True
-
-
-def _runs(pid: int, began: Any) -> bool:
-    """Whether a process of this machine runs, and is the one that began then: in containers that are started again, the
-    next has the same number, and the same namespace of them."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return None in (began, now := _began(pid)) or now == began
-
-
-def _began(pid: int) -> int | None:
-    """When a process began, in ticks since this machine did; None where that cannot be seen."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-@cache
-def machine() -> str:
-    """What tells this machine since its start, and this container, from all others; by itself where that is unknown."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return f"{file.read().strip()}/{os.stat('/proc/self/ns/pid').st_ino}"
-    except OSError:
-        return secrets.token_hex(8)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from hoigen.core import alive
 from hoigen.core.errors import HoigenError, UsageError
 from hoigen.core.score import Rule
 from hoigen.data.run import Run
@@ -75,7 +74,7 @@ def under_way(con: Connection) -> UnderWay | None:
 
 def _take(project: Project, by: str, question: str) -> UnderWay:
     """Begins an order, in place of any other that is under way: from here on no block of that is written."""
-    mine = UnderWay(by, question=question, turn=f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}")
+    mine = UnderWay(by, question=question, turn=f"{alive.mark()} {secrets.token_hex(8)}")
     project.set(ordering=asdict(mine))
     return mine
 
@@ -90,17 +89,7 @@ def _check_turn(con: Connection, mine: UnderWay) -> None:
 
 def _has_ended(turn: str) -> bool:
     """Whether the process of a turn is no more, as far as this machine can say."""
-    host, _, rest = turn.partition(" ")
-    number = rest.partition(" ")[0]
-    if host != socket.gethostname() or not number.isdigit():
-        return not turn
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+    return not turn or alive.ended(turn) is True
 
 
 def reorder(
@@ -216,8 +205,7 @@ class Ordering:
         self._seen: UnderWay | None = None
         self._thread: threading.Thread | None = None
         now = self.now
-        mine = [socket.gethostname(), str(os.getpid())]  # of a process of before that had this one's number
-        if now is not None and (_has_ended(now.turn) or now.turn.split()[:2] == mine):
+        if now is not None and (_has_ended(now.turn) or now.turn.startswith(f"{alive.mark()} ")):
             self._start(_take(project, now.by, now.question))
 
     @property
