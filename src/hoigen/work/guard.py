@@ -59,14 +59,25 @@ def _end(group: int, *, grace: float) -> None:
     if grace:
         _tell(group, signal.SIGTERM)
         until = time.monotonic() + grace
-        while time.monotonic() < until and _below(os.getpid()):
+        while time.monotonic() < until and _left(group):
             time.sleep(0.05)
     _tell(group, signal.SIGKILL)
     for _ in range(50):  # what starts others faster than they are ended is not waited for
-        if not _below(os.getpid()):
+        if not _left(group):
             return
         _tell(group, signal.SIGKILL)
         time.sleep(0.01)
+
+
+def _left(group: int) -> bool:
+    """Whether anything of a program is left; where there is no /proc, anything of its group."""
+    if os.path.isdir("/proc/self"):
+        return bool(_below(os.getpid()))
+    try:
+        os.killpg(group, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _tell(group: int, number: signal.Signals) -> None:
