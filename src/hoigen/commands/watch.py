@@ -156,8 +156,8 @@ class Watched:
 class _File:
     """One part's file, read on from where it was."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.part, self.at = path, path.stem.replace("-of-", "/"), 0
+    def __init__(self, path: Path, late: Seconds) -> None:
+        self.path, self.part, self.at, self.late = path, path.stem.replace("-of-", "/"), 0, late
         self.first: dict[str, Any] = {}
         self.last: dict[str, Any] = {}
         self.beat: dict[str, Any] = {}
@@ -199,7 +199,7 @@ class _File:
             return None
         silence = (datetime.now(UTC) - datetime.fromisoformat(self.last["at"])).total_seconds()
         why = str(self.last.get("why", ""))
-        state = "at work" if silence <= SILENT * self.first["every"] else "silent"
+        state = "at work" if silence <= SILENT * self.first["every"] + self.late else "silent"
         if self.last["event"] == "ended":
             state = "stopped" if why else "done"
         seconds = sum(each for each, _ in self.recent)
@@ -234,12 +234,13 @@ class _Watcher:
         if not run.is_dir():
             raise UsageError(f"{run} is no folder of a run")
         self.run, self.folder = run, run / FOLDER
+        self.late = 0.0 if side.address_of(run) is None else side.EVERY
         self.files: dict[str, _File] = {}
 
     def look(self) -> Watched:
-        side.fetch(self.run)
+        side.fetch(self.run, "*")
         for path in self.folder.glob("*-of-*.jsonl"):
-            self.files.setdefault(path.name, _File(path)).read_on()
+            self.files.setdefault(path.name, _File(path, self.late)).read_on()
         order = sorted(self.files.values(), key=lambda file: [int(each) for each in file.part.split("/")][::-1])
         seen = [part for part in (file.seen() for file in order) if part is not None]
         if not seen:

@@ -9,6 +9,7 @@ Where that folder lies tells which store it belongs to, so that a `Run` of it ne
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import json
 import os
 import re
@@ -34,7 +35,9 @@ OWN = (
 """What hoigen writes into a run, besides hidden files, and files that begin with one of these names."""
 EVERY: Seconds = 15.0
 """Between two looks at what has changed here."""
-FOLDERS = ("events", "sets", "split", "stats", "suggest", "categories")
+EVENTS = "events"
+OTHERS = ("sets", "split", "stats", "suggest", "categories")
+FOLDERS = (EVENTS, *OTHERS)
 """What is worked with here, whole. Of `captions`, only what lies in it directly; its folders are tables."""
 TABLES = ("shards.parquet",)
 """At the top of a run, what lies in the store alone."""
@@ -135,15 +138,16 @@ def opened(run: str | os.PathLike[str]) -> Iterator[Any]:
 _OPEN: dict[Path, Side] = {}
 
 
-def fetch(path: Path) -> None:
+def fetch(path: Path, events: str) -> None:
     """Has what other machines have put into the store seen here now. Nothing happens for a run on a disk.
 
     Args:
         path: a run's folder on this machine.
+        events: as of `Side.pull`.
     """
     if (side := _OPEN.get(path)) is not None:
         with _told(side.address):
-            side.pull()
+            side.pull(events)
 
 
 def check_on_disk(path: Path, who: str) -> None:
@@ -169,9 +173,14 @@ def put_back(path: Path) -> None:
 
 
 def _keep(side: Side, over: threading.Event) -> None:
+    told = ""
     while not over.wait(EVERY):
-        with contextlib.suppress(Exception):  # the next time, or the end, which tells
+        try:
             side.push()
+            told = ""
+        except Exception as error:  # the next time, or the end; whoever waits for hours knows it before
+            if told != (told := f"{type(error).__name__}: {error}"):
+                print(f"hoigen: {masked(side.address)}: {told}; it is tried again", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -215,9 +224,13 @@ class Side:
         self.address, self.path = address, place_of(address)
         self.folder = Folder(address)
 
-    def pull(self) -> None:
-        """Fetches what is not here as it is there, but for what has changed here since it was last the same."""
-        there = self._there()
+    def pull(self, events: str = "") -> None:
+        """Fetches what is not here as it is there, but for what has changed here since it was last the same.
+
+        Args:
+            events: which files of `events/`, of which there is one for each part, as a glob; others stay as they are.
+        """
+        there = self._there(events)
         if not there and not self.path.is_dir():
             return
         with self._state() as state:
@@ -226,8 +239,14 @@ class Side:
                 before = state.get(name)
                 if before is not None and before[1] == stamp and (self.path / name).exists():
                     continue
-                if self._changed(name, before) and (before is None or before[1] == stamp):
-                    continue  # a command that was killed has not put it back
+                if self._changed(name, before):
+                    if before is None or before[1] == stamp:
+                        continue  # a command that was killed has not put it back
+                    print(
+                        f"hoigen: {self.folder.path(name)} was changed elsewhere, and here by a command that was "
+                        "killed: the one in the store counts",
+                        file=sys.stderr,
+                    )
                 wanted.append(name)
             if wanted:
                 state.update((name, UNDER_WAY) for name in wanted)
@@ -240,7 +259,7 @@ class Side:
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 for _ in threads.map(fetched, wanted):
                     pass
-            for name in [name for name in state if name not in there]:
+            for name in [name for name in state if name not in there and _wanted(name, events)]:
                 if not self._changed(name, state[name]):
                     (self.path / name).unlink(missing_ok=True)
                     del state[name]
@@ -268,8 +287,8 @@ class Side:
         fs.invalidate_cache()
         return fs
 
-    def _there(self) -> dict[str, Any]:
-        """The files in the store, each with what changes when it does."""
+    def _there(self, events: str) -> dict[str, Any]:
+        """The files in the store, each with what changes when it does. events: as of `pull`."""
         fs = self._fs
         base = fs._strip_protocol(self.address).rstrip("/")
         found: dict[str, Any] = {}
@@ -278,13 +297,13 @@ class Side:
         self._check({name: info["type"] for name, info in every.items()})
         inside = {name for name, info in every.items() if info["type"] == "directory"}
         top = [info for name, info in every.items() if name not in inside and _of_a_run(name)]
-        for name in inside & set(FOLDERS):
+        for name in inside & set(FOLDERS if events else OTHERS):
             top += fs.find(f"{base}/{name}", detail=True).values()
         if "captions" in inside:
             top += [info for info in _listed(fs, f"{base}/captions") if info["type"] != "directory"]
         for info in top:
             name = info["name"][len(base) :].lstrip("/")
-            if name and name not in TABLES and not _hidden(name):
+            if name and name not in TABLES and not _hidden(name) and _wanted(name, events):
                 self.folder.path(name)  # raises for one that leads elsewhere
                 found[name] = list(stamp_of(info))
         return found
@@ -378,6 +397,12 @@ def _of_a_run(name: str, kind: str = "file") -> bool:
         kind: `file` or `directory`.
     """
     return name in OWN or (kind == "file" and name.startswith(OWN))
+
+
+def _wanted(name: str, events: str) -> bool:
+    """Whether a file is fetched. events: as of `Side.pull`."""
+    folder, _, rest = name.partition("/")
+    return folder != EVENTS or not rest or fnmatch.fnmatchcase(rest, events)
 
 
 def _hidden(name: str) -> bool:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ GROUP_ROWS, GROUP_CHARACTERS = 64, 4 << 20
 """Of a row group that `Table.add` writes: what is read and held at once."""
 MERGE_SHARDS = 64
 MERGE_BYTES = 256 << 20
+OLD = 3600.0
+"""Seconds after which a copy of what is no more is deleted; until then somebody may be reading it."""
 FETCHED = 16
 """Parts that are fetched out of a store at once."""
 TRIES = 4
@@ -447,16 +450,18 @@ def _row_groups(rows: Iterable[Row], key: Sequence[str], taken: set[tuple[Any, .
 
 
 def _sweep(copies: Path, names: Collection[str]) -> None:
-    """Deletes copies on this machine of parts that a store has no longer.
+    """Deletes copies on this machine of parts that a store has no longer, once nobody can be reading them.
 
     Args:
         copies: the folder in which they lie.
         names: of the parts that there are.
     """
     with contextlib.suppress(FileNotFoundError):
-        for name in {entry.name for entry in os.scandir(copies) if entry.name.endswith(".parquet")} - set(names):
-            for each in (name, f".{name}.stamp"):
-                (copies / each).unlink(missing_ok=True)
+        for entry in os.scandir(copies):
+            name = entry.name
+            if name.endswith(".parquet") and name not in names and time.time() - entry.stat().st_mtime > OLD:
+                for each in (name, f".{name}.stamp"):
+                    (copies / each).unlink(missing_ok=True)
 
 
 def single_name(shard: int) -> str:

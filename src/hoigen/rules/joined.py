@@ -35,8 +35,6 @@ KEEP_FROM_PARTS = 500
 KEEP_FROM_BYTES = 32 << 20
 GROUP = tables.MERGE_SHARDS
 """Shards that are joined at a time: those that lie in one merged part."""
-OLD = 3600.0
-"""Seconds after which the copy of an earlier state of the run is deleted; until then somebody may be reading it."""
 THREADS = 4
 MEMORY_MB = 600
 """What DuckDB may hold; the rest goes to the disk. It wants some 125 MB for each thread, so there are few."""
@@ -212,7 +210,7 @@ def _scored(con: duckdb.DuckDBPyConnection, sources: _Sources) -> str:
             now = {path.name for path in (*kept, sources.run.joined_file("removed"))}
             for other in kept[0].parent.iterdir():
                 with contextlib.suppress(OSError):
-                    if other.name not in now and time.time() - other.stat().st_mtime > OLD:
+                    if other.name not in now and time.time() - other.stat().st_mtime > tables.OLD:
                         other.unlink()
             return f"select * from read_parquet([{', '.join(map(one_file, kept))}])"
     first, last = (sources.shards[0], sources.shards[-1]) if sources.shards else (0, -1)

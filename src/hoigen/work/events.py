@@ -48,7 +48,7 @@ class Events:
         self, folder: Folder, rank: Rank, stage: str, facts: Mapping[str, Any], now: Callable[[], Mapping[str, int]]
     ) -> None:
         self.stage, self.now = stage, now
-        self._journal = Journal(folder.child(FOLDER), f"{rank.number}-of-{rank.of}.jsonl")
+        self._journal = Journal(folder.child(FOLDER), self.file_of(rank))
         self._rows: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -57,6 +57,11 @@ class Events:
         self._write("began", **facts, host=platform.node(), pid=os.getpid(), every=BEAT)
         self._thread = threading.Thread(target=self._beats, name="events", daemon=True)
         self._thread.start()
+
+    @staticmethod
+    def file_of(rank: Rank) -> str:
+        """The name of a part's file. rank: the part."""
+        return f"{rank.number}-of-{rank.of}.jsonl"
 
     def count(self, state: str) -> None:
         """A row ended. state: how."""

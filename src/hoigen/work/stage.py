@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hoigen.core.clip import Seconds
+from hoigen.data import side
 from hoigen.data.files import Folder
 from hoigen.work.breaker import Breaker
 from hoigen.work.events import Events
@@ -238,6 +239,7 @@ class Stage:
                     continue
                 self.reopen()
                 if self._events is None and self.run is not None:
+                    side.fetch(self.run.path, Events.file_of(self.rank))  # it goes on with its own
                     folder = Folder(str(self.run.path))
                     self._events = Events(folder, self.rank, self.name, self._about, self._now)
                 state.out += 1
